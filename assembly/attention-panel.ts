@@ -1,0 +1,258 @@
+// A panel: 8 query rows side by side in the lanes, with all that attention carries for them from one block of keys to
+// the next. It lives in the caller's scratch: this header, then the packed queries [E][8], then the sums [V][8].
+//
+// Rows of one key/value head are numbered g * L + i over the g query heads that share it, so that a panel may hold
+// several heads of a group (with one query each while decoding). Lanes past the last row repeat it, with its
+// addresses and its keys: they compute the same and store the same, and nothing asks how many lanes are real.
+
+import { logSum } from "./exponential";
+import { packLanes } from "./pack";
+import { AttentionParameters } from "./parameters";
+import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
+import { PANEL, PANEL_BYTES } from "./tile-sizes";
+
+export const COSINE: i32 = 1;
+export const ROOT_NORM: i32 = 2;
+
+/** Norms below this count as this, as in PyTorch's cosine similarity. */
+export const SMALLEST_NORM: f32 = 1e-12;
+
+// Header: one field of 8 lanes each.
+const OUTPUT: usize = 0;
+const LOG_SUM_EXP: usize = 32;
+const WEIGHTS: usize = 64;
+const MASK: usize = 96;
+const BIAS: usize = 128;
+const SECOND_BIAS: usize = 160;
+/** Keys a lane may attend: from FIRST (inclusive) to END (exclusive). */
+const FIRST: usize = 192;
+const END: usize = 224;
+const MAXIMUM: usize = 256;
+const SUM: usize = 288;
+const CORRECTION: usize = 320;
+const NORM: usize = 352;
+// Header: one value for the panel.
+/** Keys that some lane attends, and keys that every lane attends. */
+const SOME_FIRST: usize = 384;
+const SOME_END: usize = 388;
+const EVERY_FIRST: usize = 392;
+const EVERY_END: usize = 396;
+const QUERIES: usize = 416;
+
+// @ts-ignore: decorator
+@inline
+export function queriesOf(panel: usize): usize { return panel + QUERIES; }
+// @ts-ignore: decorator
+@inline
+export function sumsOf(p: AttentionParameters, panel: usize): usize { return panel + QUERIES + p.headSize * PANEL_BYTES; }
+// @ts-ignore: decorator
+@inline
+export function maximaOf(panel: usize): usize { return panel + MAXIMUM; }
+// @ts-ignore: decorator
+@inline
+export function denominatorsOf(panel: usize): usize { return panel + SUM; }
+// @ts-ignore: decorator
+@inline
+export function correctionsOf(panel: usize): usize { return panel + CORRECTION; }
+// @ts-ignore: decorator
+@inline
+export function normsOf(panel: usize): usize { return panel + NORM; }
+// @ts-ignore: decorator
+@inline
+export function firstKeysOf(panel: usize): usize { return panel + FIRST; }
+// @ts-ignore: decorator
+@inline
+export function endKeysOf(panel: usize): usize { return panel + END; }
+// @ts-ignore: decorator
+@inline
+export function weightsOf(panel: usize): usize { return panel + WEIGHTS; }
+// @ts-ignore: decorator
+@inline
+export function masksOf(panel: usize): usize { return panel + MASK; }
+// @ts-ignore: decorator
+@inline
+export function biasesOf(panel: usize): usize { return panel + BIAS; }
+// @ts-ignore: decorator
+@inline
+export function secondBiasesOf(panel: usize): usize { return panel + SECOND_BIAS; }
+// @ts-ignore: decorator
+@inline
+export function someFirst(panel: usize): i32 { return load<i32>(panel, SOME_FIRST); }
+// @ts-ignore: decorator
+@inline
+export function someEnd(panel: usize): i32 { return load<i32>(panel, SOME_END); }
+// @ts-ignore: decorator
+@inline
+export function everyFirst(panel: usize): i32 { return load<i32>(panel, EVERY_FIRST); }
+// @ts-ignore: decorator
+@inline
+export function everyEnd(panel: usize): i32 { return load<i32>(panel, EVERY_END); }
+
+/** Bytes of a panel's state. */
+export function panelBytes(p: AttentionParameters): usize {
+  return QUERIES + (p.headSize + p.valueSize) * PANEL_BYTES;
+}
+
+/** Sets up the lanes from row `first` on: addresses, keys they may attend, packed queries, empty sums. */
+export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
+  const groupRows = p.group * p.queryLength;
+  const length = p.lengths == 0 ? p.keyLength : load<i32>(p.lengths + (entry << 2));
+  const offset = p.offsets == 0 ? p.offset : load<i32>(p.offsets + (entry << 2));
+  let lowestFirst = i32.MAX_VALUE, highestFirst = 0, lowestEnd = i32.MAX_VALUE, highestEnd = 0;
+  for (let lane: i32 = 0; lane < PANEL; lane++) {
+    const row = min(first + lane, groupRows - 1);
+    const i = row % p.queryLength;
+    startLane(p, panel + (lane << 2), entry, kvHead * p.group + row / p.queryLength, i);
+    const firstKey = firstKeyOf(p, i + offset, length);
+    const endKey = max(firstKey, endKeyOf(p, i + offset, length));
+    store<i32>(panel + (lane << 2), firstKey, FIRST);
+    store<i32>(panel + (lane << 2), endKey, END);
+    lowestFirst = min(lowestFirst, firstKey);
+    highestFirst = max(highestFirst, firstKey);
+    lowestEnd = min(lowestEnd, endKey);
+    highestEnd = max(highestEnd, endKey);
+  }
+  store<i32>(panel, lowestFirst, SOME_FIRST);
+  store<i32>(panel, highestEnd, SOME_END);
+  store<i32>(panel, highestFirst, EVERY_FIRST);
+  store<i32>(panel, lowestEnd, EVERY_END);
+  for (let half: usize = 0; half < 2; half++) {
+    v128.store(panel + half * 16, f32x4.splat(-Infinity), MAXIMUM);
+    v128.store(panel + half * 16, f32x4.splat(0), SUM);
+  }
+  packQueries(p, panel, entry, kvHead, first);
+  memory.fill(sumsOf(p, panel), 0, p.valueSize * PANEL_BYTES);
+}
+
+/** The first key that a query at this position may attend: its window's left edge. */
+function firstKeyOf(p: AttentionParameters, position: i32, length: i32): i32 {
+  if (p.left < 0) return 0;
+  return min(length, max(0, position - p.left));
+}
+
+/** One past the last key that it may attend. In 64 bits: a window may be as wide as an i32. */
+function endKeyOf(p: AttentionParameters, position: i32, length: i32): i32 {
+  if (p.right < 0) return length;
+  return <i32>min<i64>(length, max<i64>(0, <i64>position + <i64>p.right + 1));
+}
+
+function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, i: i32): void {
+  const row = ((entry * p.kvHeads * p.group) + head) * p.queryLength + i;
+  store<u32>(lane, p.output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
+  if (p.logSumExp) store<u32>(lane, p.logSumExp + (row << 2), LOG_SUM_EXP);
+  if (p.weights) store<u32>(lane, p.weights + (<usize>row * p.keyLength << 2), WEIGHTS);
+  if (p.mask) store<u32>(lane, p.mask + entry * p.maskBatchStride + head * p.maskHeadStride + i * p.maskRowStride, MASK);
+  if (p.bias) store<u32>(lane, p.bias + entry * p.biasBatchStride + head * p.biasHeadStride + i * p.biasRowStride, BIAS);
+  if (p.secondBias)
+    store<u32>(
+      lane,
+      p.secondBias + entry * p.secondBiasBatchStride + head * p.secondBiasHeadStride + i * p.secondBiasRowStride,
+      SECOND_BIAS,
+    );
+}
+
+function queryRow(p: AttentionParameters, entry: i32, kvHead: i32, row: i32): usize {
+  const head = kvHead * p.group + row / p.queryLength;
+  return p.query + entry * p.queryBatchStride + head * p.queryHeadStride + (row % p.queryLength) * p.queryRowStride;
+}
+
+/** Packs 8 query rows as [E][8]; for cosine and root-norm also takes their norms. */
+function packQueries(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
+  const last = p.group * p.queryLength - 1;
+  const queries = panel + QUERIES;
+  for (let half: i32 = 0; half < 2; half++) {
+    const row = first + half * 4;
+    packLanes(
+      p.headSize,
+      queryRow(p, entry, kvHead, min(row, last)),
+      queryRow(p, entry, kvHead, min(row + 1, last)),
+      queryRow(p, entry, kvHead, min(row + 2, last)),
+      queryRow(p, entry, kvHead, min(row + 3, last)),
+      queries + half * 16,
+    );
+  }
+  if (p.similarity == 0) return;
+  for (let lane: i32 = 0; lane < PANEL; lane++) {
+    const norm = normOf(queryRow(p, entry, kvHead, min(first + lane, last)), p.headSize);
+    store<f32>(panel + (lane << 2), norm, NORM);
+  }
+  if (p.similarity == COSINE) normalize(p, panel);
+}
+
+/** Cosine: unit queries, so that no product of large norms overflows. */
+function normalize(p: AttentionParameters, panel: usize): void {
+  const smallest = f32x4.splat(SMALLEST_NORM);
+  const norm0 = f32x4.pmax(v128.load(panel, NORM), smallest);
+  const norm1 = f32x4.pmax(v128.load(panel, NORM + 16), smallest);
+  let query = panel + QUERIES;
+  for (let k: i32 = 0; k < p.headSize; k++) {
+    v128.store(query, f32x4.div(v128.load(query), norm0));
+    v128.store(query, f32x4.div(v128.load(query, 16), norm1), 16);
+    query += PANEL_BYTES;
+  }
+}
+
+/** The Euclidean norm, summed in float64: no square of a float32 overflows there. */
+export function normOf(row: usize, size: i32): f32 {
+  let sum: f64 = 0;
+  for (let k: i32 = 0; k < size; k++) {
+    const x = <f64>load<f32>(row + (k << 2));
+    sum += x * x;
+  }
+  return <f32>sqrt<f64>(sum);
+}
+
+/** Divides the sums by their denominators and writes what was asked for. */
+export function finishPanel(p: AttentionParameters, panel: usize): void {
+  const sums = sumsOf(p, panel);
+  writeLanes(p.valueSize, sums, inverse(v128.load(panel, SUM)), panel);
+  writeLanes(p.valueSize, sums + 16, inverse(v128.load(panel, SUM + 16)), panel + 16);
+  if (p.logSumExp) {
+    for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4)
+      store<f32>(
+        load<u32>(panel + lane, LOG_SUM_EXP),
+        logSum(load<f32>(panel + lane, MAXIMUM), load<f32>(panel + lane, SUM)),
+      );
+  }
+}
+
+/** A row with no key has sum 0 and output 0. */
+function inverse(sums: v128): v128 {
+  const empty = f32x4.eq(sums, f32x4.splat(0));
+  return v128.andnot(f32x4.div(f32x4.splat(1), sums), empty);
+}
+
+/** Four lanes of [V][8] become four rows of the output: 4 x 4 transposes, then one column at a time. */
+function writeLanes(size: i32, sums: usize, factor: v128, lanes: usize): void {
+  const row0: usize = load<u32>(lanes, OUTPUT);
+  const row1: usize = load<u32>(lanes, OUTPUT + 4);
+  const row2: usize = load<u32>(lanes, OUTPUT + 8);
+  const row3: usize = load<u32>(lanes, OUTPUT + 12);
+  let k: i32 = 0;
+  let at: usize = 0;
+  for (; k + 4 <= size; k += 4) {
+    const column0 = f32x4.mul(v128.load(sums), factor);
+    const column1 = f32x4.mul(v128.load(sums, PANEL_BYTES), factor);
+    const column2 = f32x4.mul(v128.load(sums, 2 * PANEL_BYTES), factor);
+    const column3 = f32x4.mul(v128.load(sums, 3 * PANEL_BYTES), factor);
+    const low01 = interleaveLow(column0, column1);
+    const high01 = interleaveHigh(column0, column1);
+    const low23 = interleaveLow(column2, column3);
+    const high23 = interleaveHigh(column2, column3);
+    v128.store(row0 + at, joinLow(low01, low23));
+    v128.store(row1 + at, joinHigh(low01, low23));
+    v128.store(row2 + at, joinLow(high01, high23));
+    v128.store(row3 + at, joinHigh(high01, high23));
+    sums += 4 * PANEL_BYTES;
+    at += 16;
+  }
+  for (; k < size; k++) {
+    const column = f32x4.mul(v128.load(sums), factor);
+    v128.store32_lane(row0 + at, column, 0);
+    v128.store32_lane(row1 + at, column, 1);
+    v128.store32_lane(row2 + at, column, 2);
+    v128.store32_lane(row3 + at, column, 3);
+    sums += PANEL_BYTES;
+    at += 4;
+  }
+}

@@ -1,0 +1,143 @@
+// What a kernel is told: one record of 4-byte fields in linear memory, written by the planner. The build reads this
+// file and writes the matching layout for TypeScript, so a field is declared here and nowhere else.
+// usize fields are addresses (0 = absent); fields whose name ends in Stride or Bytes are bytes; others are counts.
+
+/** Attention over `batch x kvHeads` groups of `groupRows = (H / K) * L` query rows; tile = up to `panels` panels of one group. */
+@unmanaged
+export class AttentionParameters {
+  query: usize;
+  key: usize;
+  value: usize;
+  output: usize;
+  /** [B, H, L], or absent. */
+  logSumExp: usize;
+  /** [B, H, L, S], or absent. */
+  weights: usize;
+  mask: usize;
+  bias: usize;
+  secondBias: usize;
+  /** Per batch entry: position of query 0, and number of valid keys; absent = `offset` and S for all. */
+  offsets: usize;
+  lengths: usize;
+
+  kvHeads: i32;
+  group: i32;
+  queryLength: i32;
+  keyLength: i32;
+  headSize: i32;
+  valueSize: i32;
+  panels: i32;
+  tilesPerGroup: i32;
+  keysPerStep: i32;
+  similarity: i32;
+  offset: i32;
+  /** 1: the scores are scaled and masked before the softmax; 0: only scale > 0 is left to do, and the softmax does it. */
+  finalScores: i32;
+  /** Keys before and after a query's own position that it may see; negative = all. */
+  left: i32;
+  right: i32;
+  scale: f32;
+
+  queryBatchStride: u32;
+  queryHeadStride: u32;
+  queryRowStride: u32;
+  keyBatchStride: u32;
+  keyHeadStride: u32;
+  keyRowStride: u32;
+  valueBatchStride: u32;
+  valueHeadStride: u32;
+  valueRowStride: u32;
+  outputBatchStride: u32;
+  outputHeadStride: u32;
+  outputRowStride: u32;
+
+  maskBatchStride: u32;
+  maskHeadStride: u32;
+  maskRowStride: u32;
+  maskKeyStride: u32;
+  biasBatchStride: u32;
+  biasHeadStride: u32;
+  biasRowStride: u32;
+  biasKeyStride: u32;
+  secondBiasBatchStride: u32;
+  secondBiasHeadStride: u32;
+  secondBiasRowStride: u32;
+  secondBiasKeyStride: u32;
+}
+
+/** result = scale * (a b) + bias over a batch; tile = `rowsPerTile` rows x `columnsPerTile` columns of one product. */
+@unmanaged
+export class MatmulParameters {
+  a: usize;
+  b: usize;
+  /** N floats, or absent. */
+  bias: usize;
+  result: usize;
+  /** Byte offset of each batch entry's operand, or absent: `aBatchStride` and `bBatchStride` times the entry. */
+  aOffsets: usize;
+  bOffsets: usize;
+
+  rows: i32;
+  columns: i32;
+  depth: i32;
+  rowsPerTile: i32;
+  columnsPerTile: i32;
+  rowTiles: i32;
+  columnTiles: i32;
+  /** 1: b is packed in panels [column / 8][depth][8] as packPanels writes them. */
+  packed: i32;
+  scale: f32;
+
+  aBatchStride: u32;
+  bBatchStride: u32;
+  resultBatchStride: u32;
+  aRowStride: u32;
+  aDepthStride: u32;
+  bDepthStride: u32;
+  bColumnStride: u32;
+  resultRowStride: u32;
+}
+
+/** Packs a matrix once for many products: panels [column / 8][depth][8], the last one filled up with zeros. */
+@unmanaged
+export class PackParameters {
+  source: usize;
+  target: usize;
+  columns: i32;
+  depth: i32;
+  panelsPerTile: i32;
+  depthStride: u32;
+  columnStride: u32;
+}
+
+/** Softmax over the middle axis of [outer, length, inner]; tile = `perTile` of the outer x inner slices. */
+@unmanaged
+export class SoftmaxParameters {
+  input: usize;
+  output: usize;
+  mask: usize;
+  /** Byte offset of the mask for each outer and each inner index, or absent = 0. */
+  maskOuterOffsets: usize;
+  maskInnerOffsets: usize;
+  outer: i32;
+  length: i32;
+  inner: i32;
+  perTile: i32;
+  /** 0 none, 1 boolean, 2 additive. */
+  maskKind: i32;
+  logarithm: i32;
+  scale: f32;
+  maskLengthStride: u32;
+}
+
+/** Copies `rows` rows of `rowBytes`, repeated over a batch: how learned and zero keys join projected ones. */
+@unmanaged
+export class CopyParameters {
+  /** Absent = zeros. */
+  source: usize;
+  target: usize;
+  rows: i32;
+  rowBytes: u32;
+  sourceStride: u32;
+  targetStride: u32;
+}

@@ -1,0 +1,242 @@
+// Softmax over one axis of [outer, length, inner], one slice after another; the maximum is subtracted first, so that
+// no score overflows: t = scale x + mask, p = e^(t - max t) / sum e^(t - max t), or its logarithm.
+//
+// Three passes over a slice, which stays in the cache between them: scaled and masked values with their maximum,
+// exponentials with their sum, the division. A slice with nothing to keep gives zeros (logarithm: -infinity).
+// Where the axis is the last one, lanes run along it; else along the inner index, four slices at a time.
+
+import {
+  coefficient2, coefficient3, coefficient4, coefficient5, exponential_f32x4, ln2, ln2Rest, log2e, lowest, one, rounder,
+} from "./exponential";
+import { SoftmaxParameters } from "./parameters";
+import { gather_f32x4, loadTail_f32x4, storeTail_f32x4 } from "./simd";
+import { LANES } from "./tile-sizes";
+
+const NO_MASK: i32 = 0;
+const BOOLEAN_MASK: i32 = 1;
+
+export function softmaxTile(address: usize, tile: i32): void {
+  const p = changetype<SoftmaxParameters>(address);
+  if (p.inner == 1) rowsTile(p, tile);
+  else columnsTile(p, tile);
+}
+
+function maskOffset(offsets: usize, index: i32): usize {
+  return offsets == 0 ? 0 : load<u32>(offsets + (index << 2));
+}
+
+/** The axis is the last one: each slice is contiguous. */
+function rowsTile(p: SoftmaxParameters, tile: i32): void {
+  const first = tile * p.perTile;
+  const last = min(first + p.perTile, p.outer);
+  const rowBytes: usize = <usize>p.length * 4;
+  for (let i = first; i < last; i++) {
+    const mask = p.mask + maskOffset(p.maskOuterOffsets, i);
+    softmaxRow(p, p.input + i * rowBytes, p.output + i * rowBytes, mask);
+  }
+}
+
+function softmaxRow(p: SoftmaxParameters, input: usize, output: usize, mask: usize): void {
+  const length = p.length;
+  const factor = f32x4.splat(p.scale);
+  let maximum_f32x4 = f32x4.splat(-Infinity);
+  let i: i32 = 0;
+  for (; i + LANES <= length; i += LANES) {
+    const t = maskLanes(p, f32x4.mul(v128.load(input + (i << 2)), factor), mask, i, LANES);
+    v128.store(output + (i << 2), t);
+    maximum_f32x4 = f32x4.pmax(maximum_f32x4, t);
+  }
+  if (i < length) {
+    const rest = length - i;
+    const x = f32x4.mul(loadTail_f32x4(input + (i << 2), rest, 0), factor);
+    storeTail_f32x4(output + (i << 2), maskLanes(p, x, mask, i, rest), rest);
+    maximum_f32x4 = f32x4.pmax(maximum_f32x4, loadTail_f32x4(output + (i << 2), rest, -Infinity));
+  }
+  const maximum = finiteMaximum(largestLane(maximum_f32x4));
+  const sum = p.logarithm ? sumExponentials(output, length, maximum) : exponentiate(output, length, maximum);
+  if (p.logarithm) subtract(output, length, maximum, <f32>NativeMath.log(<f64>sum), sum);
+  else divide(output, length, sum);
+}
+
+/** Adds the mask to up to four values of a row, or puts -infinity where a boolean mask has 0. */
+function maskLanes(p: SoftmaxParameters, t: v128, mask: usize, index: i32, count: i32): v128 {
+  if (p.maskKind == NO_MASK) return t;
+  const stride: usize = p.maskLengthStride;
+  const address = mask + index * stride;
+  const last = count - 1;
+  const lane1 = address + min(1, last) * stride;
+  const lane2 = address + min(2, last) * stride;
+  const lane3 = address + last * stride;
+  if (p.maskKind == BOOLEAN_MASK)
+    return excludeLanes(t, load<u8>(address), load<u8>(lane1), load<u8>(lane2), load<u8>(lane3));
+  return f32x4.add(t, gather_f32x4(address, lane1, lane2, lane3));
+}
+
+function excludeLanes(t: v128, keep0: u32, keep1: u32, keep2: u32, keep3: u32): v128 {
+  let keep = i32x4.splat(keep0);
+  keep = i32x4.replace_lane(keep, 1, keep1);
+  keep = i32x4.replace_lane(keep, 2, keep2);
+  keep = i32x4.replace_lane(keep, 3, keep3);
+  return v128.bitselect(f32x4.splat(-Infinity), t, i32x4.eq(keep, i32x4.splat(0)));
+}
+
+function largestLane(x: v128): f32 {
+  const pairs = f32x4.pmax(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.pmax(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2)), 0);
+}
+
+/** -infinity would turn -infinity - maximum into NaN: a slice with nothing to keep subtracts 0. */
+function finiteMaximum(maximum: f32): f32 {
+  return maximum == -Infinity ? 0 : maximum;
+}
+
+function sumLanes(x: v128): f32 {
+  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
+/** Replaces t by e^(t - maximum) and returns their sum. */
+function exponentiate(row: usize, length: i32, maximum: f32): f32 {
+  const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
+  const c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  const shift = f32x4.splat(maximum);
+  let sum_f32x4 = f32x4.splat(0);
+  let i: i32 = 0;
+  for (; i + LANES <= length; i += LANES) {
+    const x = f32x4.sub(v128.load(row), shift);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1);
+    v128.store(row, power);
+    sum_f32x4 = f32x4.add(sum_f32x4, power);
+    row += 16;
+  }
+  if (i < length) {
+    const x = f32x4.sub(loadTail_f32x4(row, length - i, -Infinity), shift);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1);
+    storeTail_f32x4(row, power, length - i);
+    sum_f32x4 = f32x4.add(sum_f32x4, power);
+  }
+  return sumLanes(sum_f32x4);
+}
+
+/** The sum alone, leaving t in place for its logarithm. */
+function sumExponentials(row: usize, length: i32, maximum: f32): f32 {
+  const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
+  const c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  const shift = f32x4.splat(maximum);
+  let sum_f32x4 = f32x4.splat(0);
+  let i: i32 = 0;
+  for (; i + LANES <= length; i += LANES) {
+    const x = f32x4.sub(v128.load(row), shift);
+    sum_f32x4 = f32x4.add(sum_f32x4, exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1));
+    row += 16;
+  }
+  if (i < length) {
+    const x = f32x4.sub(loadTail_f32x4(row, length - i, -Infinity), shift);
+    sum_f32x4 = f32x4.add(sum_f32x4, exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1));
+  }
+  return sumLanes(sum_f32x4);
+}
+
+function divide(row: usize, length: i32, sum: f32): void {
+  const divisor = f32x4.splat(sum == 0 ? 1 : sum);
+  let i: i32 = 0;
+  for (; i + LANES <= length; i += LANES) {
+    v128.store(row, f32x4.div(v128.load(row), divisor));
+    row += 16;
+  }
+  if (i < length) storeTail_f32x4(row, f32x4.div(loadTail_f32x4(row, length - i, 0), divisor), length - i);
+}
+
+/** (t - maximum) - ln(sum): in this order, so that large scores cancel before the small logarithm joins. */
+function subtract(row: usize, length: i32, maximum: f32, logarithm: f32, sum: f32): void {
+  const shift = f32x4.splat(maximum);
+  const rest = f32x4.splat(sum == 0 ? 0 : logarithm);
+  let i: i32 = 0;
+  for (; i + LANES <= length; i += LANES) {
+    v128.store(row, f32x4.sub(f32x4.sub(v128.load(row), shift), rest));
+    row += 16;
+  }
+  if (i < length) {
+    const t = loadTail_f32x4(row, length - i, 0);
+    storeTail_f32x4(row, f32x4.sub(f32x4.sub(t, shift), rest), length - i);
+  }
+}
+
+/** The axis is an inner one: four neighbouring slices in the lanes, a step of the axis is a row of `inner` floats. */
+function columnsTile(p: SoftmaxParameters, tile: i32): void {
+  const perOuter = (p.inner + LANES - 1) / LANES;
+  const first = tile * p.perTile;
+  const last = min(first + p.perTile, p.outer * perOuter);
+  for (let i = first; i < last; i++) {
+    const outer = i / perOuter;
+    const inner = (i % perOuter) * LANES;
+    const offset: usize = ((<usize>outer * p.length) * p.inner + inner) * 4;
+    softmaxColumns(p, p.input + offset, p.output + offset, outer, inner, min(LANES, p.inner - inner));
+  }
+}
+
+function softmaxColumns(p: SoftmaxParameters, input: usize, output: usize, outer: i32, inner: i32, count: i32): void {
+  const stride: usize = <usize>p.inner * 4;
+  const factor = f32x4.splat(p.scale);
+  let maximum = f32x4.splat(-Infinity);
+  for (let i: i32 = 0; i < p.length; i++) {
+    let t = f32x4.mul(loadLanes(input + i * stride, count), factor);
+    t = maskColumns(p, t, outer, inner, i, count);
+    storeLanes(output + i * stride, t, count);
+    maximum = f32x4.pmax(maximum, t);
+  }
+  maximum = v128.bitselect(f32x4.splat(0), maximum, f32x4.eq(maximum, f32x4.splat(-Infinity)));
+  const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
+  const c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  let sum = f32x4.splat(0);
+  for (let i: i32 = 0; i < p.length; i++) {
+    const x = f32x4.sub(loadLanes(output + i * stride, count), maximum);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1);
+    if (!p.logarithm) storeLanes(output + i * stride, power, count);
+    sum = f32x4.add(sum, power);
+  }
+  if (p.logarithm) {
+    const rest = logarithms_f32x4(sum);
+    for (let i: i32 = 0; i < p.length; i++) {
+      const t = loadLanes(output + i * stride, count);
+      storeLanes(output + i * stride, f32x4.sub(f32x4.sub(t, maximum), rest), count);
+    }
+    return;
+  }
+  const divisor = v128.bitselect(f32x4.splat(1), sum, f32x4.eq(sum, f32x4.splat(0)));
+  for (let i: i32 = 0; i < p.length; i++)
+    storeLanes(output + i * stride, f32x4.div(loadLanes(output + i * stride, count), divisor), count);
+}
+
+function loadLanes(address: usize, count: i32): v128 {
+  return count == LANES ? v128.load(address) : loadTail_f32x4(address, count, 0);
+}
+
+function storeLanes(address: usize, lanes: v128, count: i32): void {
+  if (count == LANES) v128.store(address, lanes);
+  else storeTail_f32x4(address, lanes, count);
+}
+
+function maskColumns(p: SoftmaxParameters, t: v128, outer: i32, inner: i32, index: i32, count: i32): v128 {
+  if (p.maskKind == NO_MASK) return t;
+  const row = p.mask + maskOffset(p.maskOuterOffsets, outer) + index * <usize>p.maskLengthStride;
+  const last = count - 1;
+  const lane0 = row + maskOffset(p.maskInnerOffsets, inner);
+  const lane1 = row + maskOffset(p.maskInnerOffsets, inner + min(1, last));
+  const lane2 = row + maskOffset(p.maskInnerOffsets, inner + min(2, last));
+  const lane3 = row + maskOffset(p.maskInnerOffsets, inner + last);
+  if (p.maskKind == BOOLEAN_MASK)
+    return excludeLanes(t, load<u8>(lane0), load<u8>(lane1), load<u8>(lane2), load<u8>(lane3));
+  return f32x4.add(t, gather_f32x4(lane0, lane1, lane2, lane3));
+}
+
+/** ln of each lane; 0 for an empty sum, whose values are -infinity already. */
+function logarithms_f32x4(sum: v128): v128 {
+  let lanes = f32x4.splat(logarithm(f32x4.extract_lane(sum, 0)));
+  lanes = f32x4.replace_lane(lanes, 1, logarithm(f32x4.extract_lane(sum, 1)));
+  lanes = f32x4.replace_lane(lanes, 2, logarithm(f32x4.extract_lane(sum, 2)));
+  return f32x4.replace_lane(lanes, 3, logarithm(f32x4.extract_lane(sum, 3)));
+}
+
+function logarithm(sum: f32): f32 {
+  return sum == 0 ? 0 : <f32>NativeMath.log(<f64>sum);
+}

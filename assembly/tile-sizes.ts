@@ -1,0 +1,25 @@
+// Every block size of the kernels, once, with its reason. Measured figures are in bench/NOTES.md.
+
+/** Lanes of one register. */
+export const LANES: i32 = 4;
+
+/**
+ * Columns of the register tile, across the lanes of two registers: the queries of an attention panel, the columns
+ * of a packed matrix panel. 16 XMM registers less V8's scratch register leave 15.
+ */
+export const PANEL: i32 = 8;
+
+/**
+ * Rows of the register tile. Fused: 6 x 2 sums, 2 panel registers and 1 broadcast fill the 15 registers, 97 to 99%
+ * of the peak. Strict needs one more for the product before it is added, so 5 x 2.
+ */
+export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+
+/** Keys of one block of attention: a multiple of 4, 5 and 6, whose keys and values (64 wide) fit the L1 cache together. */
+export const KEY_BLOCK: i32 = 60;
+
+/** Depth of one part of a matrix product: 384 x 8 columns are 12 KiB, half of what the L1 cache has for them. */
+export const DEPTH_BLOCK: i32 = 384;
+
+/** Bytes of one step of depth in a panel. */
+export const PANEL_BYTES: usize = <usize>PANEL * 4;

@@ -1,0 +1,49 @@
+// The whole build: micro-kernels, kernels, what TypeScript must know of them, TypeScript.
+//   node scripts/build.mjs [--debug]   --debug also compiles the kernels with bounds checks and names
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+import { writeKernels, writeParameters } from "./generate-bindings.mjs";
+import { writeTiles } from "./generate-tiles.mjs";
+
+process.chdir(path.join(import.meta.dirname, ".."));
+
+const KERNEL_SETS = ["strict", "relaxed"];
+const debug = process.argv.includes("--debug");
+const bin = (name) => path.join("node_modules", ".bin", name);
+const run = (command, ...args) => execFileSync(command, args, { stdio: ["ignore", "inherit", "inherit"] });
+
+buildKernels(debug ? [...KERNEL_SETS, "debug"] : KERNEL_SETS);
+writeParameters("assembly/parameters.ts", "src/engine/generated/parameters.ts");
+writeKernels(KERNEL_SETS, "build/kernels", "src/engine/generated/kernels.ts");
+removeStale();
+run(bin("tsc"), "-p", "tsconfig.json");
+fs.mkdirSync("dist/kernels", { recursive: true });
+for (const set of KERNEL_SETS) fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
+fs.chmodSync("dist/cli/main.js", 0o755);
+
+/** Compiling the kernels takes seconds: only when a source, the compiler or its settings changed. */
+function buildKernels(targets) {
+  writeTiles();
+  const stamp = fingerprint();
+  for (const target of targets) {
+    const stampFile = `build/kernels/${target}.stamp`;
+    if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, "utf8") === stamp) continue;
+    run(process.execPath, "node_modules/assemblyscript/bin/asc.js", "--target", target);
+    fs.writeFileSync(stampFile, stamp);
+  }
+}
+
+function fingerprint() {
+  const hash = createHash("sha256");
+  const sources = fs.readdirSync("assembly", { recursive: true }).filter((name) => name.endsWith(".ts")).sort();
+  const files = [...sources.map((name) => `assembly/${name}`), "asconfig.json", "node_modules/assemblyscript/package.json"];
+  for (const file of files) hash.update(file).update(fs.readFileSync(file));
+  return hash.digest("hex");
+}
+
+/** tsc leaves the output of deleted sources behind; the package must not ship it. */
+function removeStale() {
+  fs.rmSync("dist", { recursive: true, force: true });
+}
