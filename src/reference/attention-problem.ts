@@ -1,0 +1,145 @@
+import type { MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
+import { AttentionError } from "../errors.ts";
+import type { VectorLike } from "../tensor-like.ts";
+import { type HeadView, viewHeads } from "./head-view.ts";
+import { type SpreadMask, spreadMask } from "./mask.ts";
+import { type BucketTable, type RelativeBias, readRelativeBias } from "./relative-bias.ts";
+import { checkChoice, checkNumber, type ReferenceInput, readFloats } from "./tensor.ts";
+import { readVector, readWholeVector } from "./vector.ts";
+
+/** The options of the reference attention: what is computed, nothing about where or how fast. */
+export interface ReferenceAttentionOptions extends ScoreOptions {
+  /** `[left, right]`: key j is allowed for position p where p - left <= j <= p + right; -1 = unbounded. */
+  readonly window?: readonly [left: number, right: number];
+  /** How many of the S keys are valid, one number per batch entry. */
+  readonly kvLengths?: VectorLike;
+  /** Scores become softcap * tanh(score / softcap). 0 (the default) = none. */
+  readonly softcap?: number;
+  /** One slope per query head: -slope * |distance| is added to the scores. */
+  readonly alibiSlopes?: VectorLike;
+  /** One score per query head that joins the softmax and carries no value. */
+  readonly sinks?: VectorLike;
+  /** T5's learned bias by distance. */
+  readonly relativeBias?: RelativeBias;
+  /** Also return the scores: scaled, after softcap, or with all that is added and excluded. */
+  readonly returnScores?: "scaled" | "capped" | "biased";
+}
+
+/** A checked attention: sizes, tensors as heads of rows, options with their defaults. */
+export interface AttentionProblem {
+  readonly rank: number;
+  readonly B: number;
+  readonly H: number;
+  readonly K: number;
+  readonly L: number;
+  readonly S: number;
+  readonly query: HeadView;
+  readonly key: HeadView;
+  readonly value: HeadView;
+  readonly similarity: Similarity;
+  readonly scale: number;
+  readonly softcap: number;
+  readonly mask: SpreadMask | undefined;
+  readonly bias: SpreadMask | undefined;
+  readonly relativeBias: BucketTable | undefined;
+  readonly alibiSlopes: readonly number[] | undefined;
+  readonly sinks: readonly number[] | undefined;
+  readonly causal: boolean;
+  readonly window: readonly [left: number, right: number];
+  /** Valid keys, and position of query 0 among them, of each batch entry. */
+  readonly lengths: readonly number[];
+  readonly offsets: readonly number[];
+}
+
+const causalChoices = [false, true, "top-left", "bottom-right"] as const;
+
+/** Checks the arguments of an attention against each other. */
+export function readAttention(
+  query: ReferenceInput,
+  key: ReferenceInput,
+  value: ReferenceInput,
+  options: ReferenceAttentionOptions,
+): AttentionProblem {
+  const { similarity = "dot", causal = false, window = [-1, -1], softcap = 0 } = options;
+  checkOptions(options);
+  const { B, H, K, L, S, E, ...views } = readHeads(query, key, value, options);
+  // Heads of size 0 have scores of 0, whatever the scale.
+  const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
+  checkNumber("scale", scale);
+  const scores = [B, H, L, S];
+  const lengths = readLengths(options.kvLengths, B, S);
+  return {
+    ...views,
+    B,
+    H,
+    K,
+    L,
+    S,
+    similarity,
+    scale,
+    softcap,
+    mask: options.mask && spreadMask("mask", options.mask, scores),
+    bias: options.bias && spreadMask("bias", options.bias as MaskLike, scores, ["Float32Array"]),
+    relativeBias: options.relativeBias && readRelativeBias(options.relativeBias, H),
+    alibiSlopes: options.alibiSlopes && readVector("alibiSlopes", options.alibiSlopes, H),
+    sinks: options.sinks && readVector("sinks", options.sinks, H),
+    causal: causal !== false,
+    window,
+    lengths,
+    offsets: readOffsets(options, lengths, L),
+  };
+}
+
+function checkOptions(options: ReferenceAttentionOptions): void {
+  // An oracle that passed over what it cannot do would be wrong without a word.
+  for (const name of ["cuSeqlens", "blockMask"])
+    if ((options as Record<string, unknown>)[name] !== undefined)
+      throw new AttentionError("ERR_UNSUPPORTED", `"${name}" is not implemented by the reference`);
+  checkChoice("layout", options.layout ?? "BHLE", ["BHLE", "BLHE"]);
+  checkChoice("similarity", options.similarity ?? "dot", ["dot", "cosine", "root-norm"]);
+  checkChoice("causal", options.causal ?? false, causalChoices);
+  checkChoice("returnScores", options.returnScores ?? "scaled", ["scaled", "capped", "biased"]);
+  checkNumber("softcap", options.softcap ?? 0, 0);
+  const window = options.window ?? [-1, -1];
+  if (window.length !== 2 || !window.every((n) => Number.isInteger(n) && n >= -1))
+    throw new AttentionError("ERR_OPTION", `"window" expected [left, right] of at least -1, got [${window}]`);
+}
+
+type Heads = Pick<AttentionProblem, "rank" | "B" | "H" | "K" | "L" | "S" | "query" | "key" | "value"> & {
+  E: number;
+};
+
+function readHeads(
+  query: ReferenceInput,
+  key: ReferenceInput,
+  value: ReferenceInput,
+  { layout = "BHLE" }: ReferenceAttentionOptions,
+): Heads {
+  const rank = readFloats("query", query).shape.length;
+  if (rank < 2 || rank > 4)
+    throw new AttentionError("ERR_SHAPE", `"query" expected a tensor of rank 2, 3 or 4, got rank ${rank}`);
+  const q = viewHeads("query", query, ["B", "H", "L", "E"], layout, rank, {});
+  const { batch: B, heads: H, length: L, size: E } = q;
+  const k = viewHeads("key", key, ["B", "K", "S", "E"], layout, rank, { B, E });
+  const { heads: K, length: S } = k;
+  const v = viewHeads("value", value, ["B", "K", "S", "V"], layout, rank, { B, K, S });
+  if (H > 0 && H % K !== 0)
+    throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
+  return { rank, B, H, K, L, S, E, query: q, key: k, value: v };
+}
+
+function readLengths(kvLengths: VectorLike | undefined, B: number, S: number): number[] {
+  if (kvLengths === undefined) return new Array<number>(B).fill(S);
+  const lengths = readWholeVector("kvLengths", kvLengths, B);
+  for (const n of lengths)
+    if (n < 0 || n > S) throw new AttentionError("ERR_OPTION", `"kvLengths" expected 0 to S=${S}, got ${n}`);
+  return lengths;
+}
+
+/** An explicit number wins; else `"bottom-right"` puts the last query beside the entry's last key. */
+function readOffsets(options: ReferenceAttentionOptions, lengths: readonly number[], L: number): number[] {
+  const offset = options.queryOffset ?? (options.causal === "bottom-right" ? "bottom-right" : 0);
+  if (offset === "bottom-right") return lengths.map((length) => length - L);
+  if (typeof offset !== "number") return readWholeVector("queryOffset", offset as VectorLike, lengths.length);
+  return readWholeVector("queryOffset", new Array<number>(lengths.length).fill(offset), lengths.length);
+}

@@ -1,0 +1,20 @@
+/**
+ * The reference: every operator in plain TypeScript and float64, slow and readable. It is what the kernels
+ * are tested against, and the place to read what they compute. It is no speed baseline.
+ *
+ * @module
+ */
+export type { ReferenceAttentionOptions } from "./attention-problem.ts";
+export type { ReferenceStateDict } from "./layer-weights.ts";
+export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
+export {
+  multiHeadAttention,
+  type ReferenceLayerConfig,
+  type ReferenceLayerOptions,
+  type ReferenceLayerResult,
+} from "./multi-head-attention.ts";
+export type { RelativeBias } from "./relative-bias.ts";
+export { type ReferenceAttention, scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
+export { sinusoidalPositions } from "./sinusoidal-positions.ts";
+export { type ReferenceSoftmaxOptions, softmax } from "./softmax.ts";
+export type { ReferenceInput, ReferenceTensor } from "./tensor.ts";
