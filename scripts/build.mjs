@@ -21,7 +21,7 @@ removeStale();
 run(bin("tsc"), "-p", "tsconfig.json");
 fs.mkdirSync("dist/kernels", { recursive: true });
 for (const set of KERNEL_SETS) fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
-fs.chmodSync("dist/cli/main.js", 0o755);
+if (fs.existsSync("dist/cli/main.js")) fs.chmodSync("dist/cli/main.js", 0o755);
 
 /** Compiling the kernels takes seconds: only when a source, the compiler or its settings changed. */
 function buildKernels(targets) {

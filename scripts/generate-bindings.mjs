@@ -44,7 +44,8 @@ function writer({ name, fields }) {
     if (type === "usize") return `  u32[at + ${i}] = p.${field} === undefined ? 0 : addresses[p.${field}]!;`;
     return `  u32[at + ${i}] = p.${field}${type === "u32" ? " ?? 0" : ""};`;
   });
-  return `function write${name}(\n  p: ${name}Parameters, u32: Uint32Array, f32: Float32Array, at: number, addresses: readonly number[],\n): void {\n${lines.join("\n")}\n}\n`;
+  const f32 = fields.some(({ type }) => type === "f32") ? "f32" : "_f32";
+  return `function write${name}(\n  p: ${name}Parameters, u32: Uint32Array, ${f32}: Float32Array, at: number, addresses: readonly number[],\n): void {\n${lines.join("\n")}\n}\n`;
 }
 
 /** The binaries as base64, and the sizes that planning needs, read off assembly/tile-sizes.ts. */

@@ -4,7 +4,8 @@
  *
  * @module
  */
-export type { ReferenceAttentionOptions } from "./attention-problem.ts";
+export type { ReferenceAttentionOptions } from "../validate/attention.ts";
+export type { RelativeBias } from "../validate/relative-bias.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
 export {
@@ -13,7 +14,6 @@ export {
   type ReferenceLayerOptions,
   type ReferenceLayerResult,
 } from "./multi-head-attention.ts";
-export type { RelativeBias } from "./relative-bias.ts";
 export { type ReferenceAttention, scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 export { sinusoidalPositions } from "./sinusoidal-positions.ts";
 export { type ReferenceSoftmaxOptions, softmax } from "./softmax.ts";

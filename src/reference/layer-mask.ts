@@ -1,8 +1,9 @@
 import type { MaskLike } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
-import { indexAt } from "./broadcast.ts";
-import { addend, keeps, type SpreadMask, spreadMask } from "./mask.ts";
+import { indexAt } from "../validate/broadcast.ts";
+import { type SpreadMask, spreadMask } from "../validate/mask.ts";
+import { addend, keeps } from "./mask.ts";
 
 /** What a layer's masks say about its scores. */
 export interface LayerMask {

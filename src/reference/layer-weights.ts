@@ -1,6 +1,7 @@
 import { AttentionError } from "../errors.ts";
+import { readFloats } from "../validate/floats.ts";
 import { matmul } from "./matmul.ts";
-import { type ReferenceInput, type ReferenceTensor, readFloats } from "./tensor.ts";
+import type { ReferenceInput, ReferenceTensor } from "./tensor.ts";
 
 /** The parameters of a layer by the names PyTorch's `nn.MultiheadAttention` gives them. */
 export type ReferenceStateDict = Readonly<Record<string, ReferenceInput | undefined>>;

@@ -1,7 +1,9 @@
 import { AttentionError } from "../errors.ts";
 import { shapeOf, sizeOf } from "../tensor-like.ts";
-import { broadcastShapes, broadcastStrides, indexAt, offsetOf } from "./broadcast.ts";
-import { checkNumber, type ReferenceInput, type ReferenceTensor, readFloats } from "./tensor.ts";
+import { broadcastShapes, broadcastStrides, indexAt, offsetOf } from "../validate/broadcast.ts";
+import { readFloats } from "../validate/floats.ts";
+import { checkNumber } from "../validate/options.ts";
+import type { ReferenceInput, ReferenceTensor } from "./tensor.ts";
 
 /** Options of the reference matrix product. */
 export interface ReferenceMatmulOptions {

@@ -1,8 +1,10 @@
 import { AttentionError } from "../errors.ts";
+import { readFloats } from "../validate/floats.ts";
+import { checkWhole } from "../validate/options.ts";
 import { combineMasks, type LayerMask } from "./layer-mask.ts";
 import { type LayerWeights, project, type ReferenceStateDict, readLayerWeights } from "./layer-weights.ts";
 import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
-import { checkWhole, type ReferenceInput, type ReferenceTensor, readFloats, zeros } from "./tensor.ts";
+import { type ReferenceInput, type ReferenceTensor, zeros } from "./tensor.ts";
 
 /** What a state dict does not say about its layer. */
 export interface ReferenceLayerConfig {

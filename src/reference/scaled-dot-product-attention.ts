@@ -1,5 +1,9 @@
-import { type AttentionProblem, type ReferenceAttentionOptions, readAttention } from "./attention-problem.ts";
-import { headLayout, headShape, rowOffset } from "./head-view.ts";
+import {
+  type AttentionProblem,
+  type ReferenceAttentionOptions,
+  readAttention,
+} from "../validate/attention.ts";
+import { headLayout, headShape, rowOffset } from "../validate/heads.ts";
 import { biasedScore, cappedScore, scaledScore } from "./scores.ts";
 import { softmaxRow } from "./softmax-row.ts";
 import { type ReferenceInput, type ReferenceTensor, zeros } from "./tensor.ts";

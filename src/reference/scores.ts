@@ -1,6 +1,6 @@
 import type { Similarity } from "../attention-options.ts";
-import type { AttentionProblem } from "./attention-problem.ts";
-import { type HeadView, rowOffset } from "./head-view.ts";
+import type { AttentionProblem } from "../validate/attention.ts";
+import { type HeadView, rowOffset } from "../validate/heads.ts";
 import { addend, keeps } from "./mask.ts";
 import { relativeBiasAt } from "./relative-bias.ts";
 

@@ -1,4 +1,5 @@
-import { checkWhole, type ReferenceTensor, zeros } from "./tensor.ts";
+import { checkWhole } from "../validate/options.ts";
+import { type ReferenceTensor, zeros } from "./tensor.ts";
 
 /**
  * The fixed position encoding of "Attention Is All You Need" (Vaswani et al., 2017, section 3.5): with

@@ -1,9 +1,12 @@
 import type { MaskLike } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
-import { indexAt, offsetOf, rowMajorStrides } from "./broadcast.ts";
-import { addend, keeps, spreadMask } from "./mask.ts";
+import { indexAt, offsetOf, rowMajorStrides } from "../validate/broadcast.ts";
+import { readFloats } from "../validate/floats.ts";
+import { spreadMask } from "../validate/mask.ts";
+import { checkNumber } from "../validate/options.ts";
+import { addend, keeps } from "./mask.ts";
 import { softmaxRow } from "./softmax-row.ts";
-import { checkNumber, type ReferenceInput, type ReferenceTensor, readFloats, zeros } from "./tensor.ts";
+import { type ReferenceInput, type ReferenceTensor, zeros } from "./tensor.ts";
 
 /** Options of the reference softmax. */
 export interface ReferenceSoftmaxOptions {

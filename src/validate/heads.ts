@@ -1,6 +1,6 @@
 import type { Layout } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
-import { type ReferenceInput, readFloats } from "./tensor.ts";
+import { type FloatTensor, readFloats } from "./floats.ts";
 
 /** Sizes and strides of a tensor seen as `[batch, heads, length, size]`, whatever its rank and layout. */
 export interface HeadLayout {
@@ -52,13 +52,14 @@ export function rowOffset(view: HeadLayout, b: number, h: number, i: number): nu
 /** Checks rank and the sizes already known from other arguments, and gives the view. */
 export function viewHeads(
   name: string,
-  tensor: ReferenceInput,
+  tensor: FloatTensor,
   letters: Letters,
   layout: Layout,
   rank: number,
   known: Readonly<Record<string, number>>,
+  types: readonly string[],
 ): HeadView {
-  const { data, shape } = readFloats(name, tensor);
+  const { data, shape } = readFloats(name, tensor, types);
   const expected = headShape(layout, letters, rank);
   const fits =
     shape.length === rank && expected.every((letter, d) => (known[letter] ?? shape[d]) === shape[d]);

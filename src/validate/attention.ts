@@ -1,10 +1,11 @@
-import type { MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
+import type { Layout, MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import type { VectorLike } from "../tensor-like.ts";
-import { type HeadView, viewHeads } from "./head-view.ts";
+import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
+import { type HeadView, viewHeads } from "./heads.ts";
 import { type SpreadMask, spreadMask } from "./mask.ts";
+import { checkChoice, checkNumber } from "./options.ts";
 import { type BucketTable, type RelativeBias, readRelativeBias } from "./relative-bias.ts";
-import { checkChoice, checkNumber, type ReferenceInput, readFloats } from "./tensor.ts";
 import { readVector, readWholeVector } from "./vector.ts";
 
 /** The options of the reference attention: what is computed, nothing about where or how fast. */
@@ -33,6 +34,8 @@ export interface AttentionProblem {
   readonly K: number;
   readonly L: number;
   readonly S: number;
+  readonly E: number;
+  readonly V: number;
   readonly query: HeadView;
   readonly key: HeadView;
   readonly value: HeadView;
@@ -55,14 +58,15 @@ const causalChoices = [false, true, "top-left", "bottom-right"] as const;
 
 /** Checks the arguments of an attention against each other. */
 export function readAttention(
-  query: ReferenceInput,
-  key: ReferenceInput,
-  value: ReferenceInput,
+  query: FloatTensor,
+  key: FloatTensor,
+  value: FloatTensor,
   options: ReferenceAttentionOptions,
+  types: readonly string[] = float32or64,
 ): AttentionProblem {
   const { similarity = "dot", causal = false, window = [-1, -1], softcap = 0 } = options;
   checkOptions(options);
-  const { B, H, K, L, S, E, ...views } = readHeads(query, key, value, options);
+  const { B, H, K, L, S, E, ...views } = readHeads(query, key, value, options.layout ?? "BHLE", types);
   // Heads of size 0 have scores of 0, whatever the scale.
   const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
   checkNumber("scale", scale);
@@ -75,6 +79,8 @@ export function readAttention(
     K,
     L,
     S,
+    E,
+    V: views.value.size,
     similarity,
     scale,
     softcap,
@@ -105,24 +111,23 @@ function checkOptions(options: ReferenceAttentionOptions): void {
     throw new AttentionError("ERR_OPTION", `"window" expected [left, right] of at least -1, got [${window}]`);
 }
 
-type Heads = Pick<AttentionProblem, "rank" | "B" | "H" | "K" | "L" | "S" | "query" | "key" | "value"> & {
-  E: number;
-};
+type Heads = Pick<AttentionProblem, "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "query" | "key" | "value">;
 
 function readHeads(
-  query: ReferenceInput,
-  key: ReferenceInput,
-  value: ReferenceInput,
-  { layout = "BHLE" }: ReferenceAttentionOptions,
+  query: FloatTensor,
+  key: FloatTensor,
+  value: FloatTensor,
+  layout: Layout,
+  types: readonly string[],
 ): Heads {
-  const rank = readFloats("query", query).shape.length;
+  const rank = readFloats("query", query, types).shape.length;
   if (rank < 2 || rank > 4)
     throw new AttentionError("ERR_SHAPE", `"query" expected a tensor of rank 2, 3 or 4, got rank ${rank}`);
-  const q = viewHeads("query", query, ["B", "H", "L", "E"], layout, rank, {});
+  const q = viewHeads("query", query, ["B", "H", "L", "E"], layout, rank, {}, types);
   const { batch: B, heads: H, length: L, size: E } = q;
-  const k = viewHeads("key", key, ["B", "K", "S", "E"], layout, rank, { B, E });
+  const k = viewHeads("key", key, ["B", "K", "S", "E"], layout, rank, { B, E }, types);
   const { heads: K, length: S } = k;
-  const v = viewHeads("value", value, ["B", "K", "S", "V"], layout, rank, { B, K, S });
+  const v = viewHeads("value", value, ["B", "K", "S", "V"], layout, rank, { B, K, S }, types);
   if (H > 0 && H % K !== 0)
     throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
   return { rank, B, H, K, L, S, E, query: q, key: k, value: v };

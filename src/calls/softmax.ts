@@ -1,0 +1,53 @@
+// Softmax from arguments to program.
+
+import type { MaskLike } from "../attention-options.ts";
+import { AttentionError } from "../errors.ts";
+import type { Call } from "../engine/program.ts";
+import { planSoftmax } from "../plan/softmax.ts";
+import type { Tensor } from "../tensor.ts";
+import type { TensorLike } from "../tensor-like.ts";
+import { float32, readFloats } from "../validate/floats.ts";
+import { spreadMask } from "../validate/mask.ts";
+import { checkFlag, checkNames, checkNumber } from "../validate/options.ts";
+import { checkTarget } from "../validate/target.ts";
+import type { CallOptions } from "./call-options.ts";
+
+/** Options of `softmax`. */
+export interface SoftmaxOptions extends CallOptions {
+  /** The dimension that sums to 1; negative ones count from the end. Default -1. */
+  readonly axis?: number;
+  /** Factor on x. Default 1. */
+  readonly scale?: number;
+  /** Boolean (1 = keep) or additive mask, right-aligned broadcast to x's shape. */
+  readonly mask?: MaskLike;
+  /** Return the natural logarithm of the softmax. Default false. */
+  readonly log?: boolean;
+  /** Write the result into this tensor, of x's shape, instead of making one. */
+  readonly out?: TensorLike<Float32Array>;
+}
+
+const names: ReadonlySet<string> = new Set(["axis", "scale", "mask", "log", "out", "engine", "signal"]);
+
+/** Checks the arguments and plans the call; nothing is written yet. */
+export function softmaxCall(x: TensorLike, options: SoftmaxOptions = {}): Call<Tensor> {
+  checkNames(options, names);
+  const { scale = 1, log = false } = options;
+  const { data, shape } = readFloats("x", x, float32) as { data: Float32Array; shape: readonly number[] };
+  checkNumber("scale", scale);
+  checkFlag("log", log);
+  const axis = readAxis(options.axis ?? -1, shape.length);
+  const mask = options.mask && spreadMask("mask", options.mask, shape);
+  const result = checkTarget("out", options.out, shape, [x]);
+  return { program: planSoftmax({ data, shape, axis, scale, log, mask }, result.data), result };
+}
+
+function readAxis(axis: number, rank: number): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+    throw new AttentionError(
+      "ERR_OPTION",
+      rank === 0
+        ? `"x" expected at least one dimension to take the softmax along, got a scalar`
+        : `"axis" expected a whole number from ${-rank} to ${rank - 1}, got ${String(axis)}`,
+    );
+  return axis < 0 ? axis + rank : axis;
+}

@@ -1,0 +1,245 @@
+// The board that threads share: which jobs there are, and which tile of each comes next. A job is a bound program in one
+// of 32 slots. A thread takes the next tile of a slot by a compare-and-swap on its counter and gives it back by
+// adding to another; whoever gives back the last tile of a stage opens the next stage. No thread ever holds a lock, so
+// one that dies holds up nobody but its own tile, which the board names.
+//
+// Counters run on from job to job of a slot and wrap around: a thread that looks at a slot late finds a counter that
+// has moved, never one that has moved back.
+
+import type { Executor } from "./executor.ts";
+
+export const SLOTS = 32;
+
+// Words for all.
+const EPOCH = 0;
+const ACTIVE = 1;
+const SLEEPERS = 2;
+const QUIT = 3;
+const HEADER = 16;
+// Words of a worker.
+const HELD_SLOT = 0;
+const HELD_STAGE = 1;
+const HELD_TILE = 2;
+const WORKER_WORDS = 16;
+const MOST_WORKERS = 64;
+// Words of a slot.
+const NEXT = 0;
+const LIMIT = 1;
+const DONE = 2;
+const STATE = 3;
+const ABORTED = 4;
+const FIRST_FREE_WORKER = 5;
+const STAGE = 6;
+const STAGE_START = 7;
+const STAGES = 8;
+const TABLE = 9;
+const SCRATCH = 10;
+const SCRATCH_STRIDE = 11;
+const FAILED = 12;
+const SLOT_WORDS = 16;
+const SLOT_BASE = HEADER + MOST_WORKERS * WORKER_WORDS;
+
+export const BOARD_BYTES: number = (SLOT_BASE + SLOTS * SLOT_WORDS) * 4;
+
+const RUNNING = 1;
+const FINISHED = 2;
+
+/** A job as it is put into a slot. */
+export interface Job {
+  readonly table: number;
+  readonly stages: number;
+  readonly scratch: number;
+  readonly scratchStride: number;
+  /** Workers with this number and above leave the job alone. */
+  readonly workers: number;
+}
+
+/** A tile that a thread has taken and not given back. */
+export interface TakenTile {
+  readonly slot: number;
+  readonly stage: number;
+  readonly tile: number;
+}
+
+export class Board {
+  readonly words: Int32Array;
+
+  constructor(buffer: ArrayBufferLike) {
+    this.words = new Int32Array(buffer);
+  }
+
+  /** Puts a job into a free slot and wakes threads for it. */
+  post(slot: number, job: Job, executor: Executor): void {
+    const { words } = this;
+    const at = slotAt(slot);
+    const start = words[at + NEXT]!;
+    words[at + ABORTED] = 0;
+    words[at + FAILED] = 0;
+    words[at + FIRST_FREE_WORKER] = job.workers;
+    words[at + STAGE] = 0;
+    words[at + STAGE_START] = start;
+    words[at + STAGES] = job.stages;
+    words[at + TABLE] = job.table;
+    words[at + SCRATCH] = job.scratch;
+    words[at + SCRATCH_STRIDE] = job.scratchStride;
+    Atomics.store(words, at + STATE, RUNNING);
+    Atomics.store(words, at + LIMIT, (start + executor.tilesOf(job.table, 0)) | 0);
+    Atomics.or(words, ACTIVE, 1 << slot);
+    this.wake();
+  }
+
+  /** Tells sleeping workers that there is something to look at. */
+  wake(): void {
+    Atomics.add(this.words, EPOCH, 1);
+    if (Atomics.load(this.words, SLEEPERS) > 0) Atomics.notify(this.words, EPOCH);
+  }
+
+  get epoch(): number {
+    return Atomics.load(this.words, EPOCH);
+  }
+
+  /** Waits for the epoch to move on. */
+  sleep(epoch: number): void {
+    Atomics.add(this.words, SLEEPERS, 1);
+    Atomics.wait(this.words, EPOCH, epoch);
+    Atomics.sub(this.words, SLEEPERS, 1);
+  }
+
+  get quitting(): boolean {
+    return Atomics.load(this.words, QUIT) !== 0;
+  }
+
+  quit(): void {
+    Atomics.store(this.words, QUIT, 1);
+    Atomics.add(this.words, EPOCH, 1);
+    Atomics.notify(this.words, EPOCH);
+  }
+
+  /** The slots in use, one bit each. */
+  get active(): number {
+    return Atomics.load(this.words, ACTIVE);
+  }
+
+  /** Takes the next tile of a slot, if there is one for this worker. */
+  take(slot: number, worker: number): TakenTile | undefined {
+    const { words } = this;
+    const at = slotAt(slot);
+    if (worker >= Atomics.load(words, at + FIRST_FREE_WORKER)) return undefined;
+    for (;;) {
+      const limit = Atomics.load(words, at + LIMIT);
+      const next = Atomics.load(words, at + NEXT);
+      if (((next - limit) | 0) >= 0) return undefined;
+      if (Atomics.compareExchange(words, at + NEXT, next, (next + 1) | 0) !== next) continue;
+      // The stage cannot end before this tile is given back, so what stands in the slot now is of this tile.
+      const stage = Atomics.load(words, at + STAGE);
+      return { slot, stage, tile: (next - Atomics.load(words, at + STAGE_START)) | 0 };
+    }
+  }
+
+  /** Gives a tile back, done or skipped; the last one of a stage opens the next or ends the job. */
+  finish({ slot, stage }: TakenTile, executor: Executor): void {
+    const { words } = this;
+    const at = slotAt(slot);
+    const done = (Atomics.add(words, at + DONE, 1) + 1) | 0;
+    const limit = Atomics.load(words, at + LIMIT);
+    if (done !== limit) return;
+    if (stage + 1 < words[at + STAGES]!) {
+      Atomics.store(words, at + STAGE, stage + 1);
+      Atomics.store(words, at + STAGE_START, limit);
+      Atomics.store(words, at + LIMIT, (limit + executor.tilesOf(words[at + TABLE]!, stage + 1)) | 0);
+      this.wake();
+      return;
+    }
+    Atomics.and(words, ACTIVE, ~(1 << slot));
+    Atomics.store(words, at + STATE, FINISHED);
+    Atomics.notify(words, at + STATE);
+  }
+
+  /** From now on tiles of this slot are given back without being computed. */
+  abort(slot: number): void {
+    Atomics.store(this.words, slotAt(slot) + ABORTED, 1);
+  }
+
+  aborted(slot: number): boolean {
+    return Atomics.load(this.words, slotAt(slot) + ABORTED) !== 0;
+  }
+
+  /** A kernel trapped: the job ends, and says so. */
+  fail(slot: number): void {
+    Atomics.store(this.words, slotAt(slot) + FAILED, 1);
+    this.abort(slot);
+  }
+
+  failed(slot: number): boolean {
+    return Atomics.load(this.words, slotAt(slot) + FAILED) !== 0;
+  }
+
+  finished(slot: number): boolean {
+    return Atomics.load(this.words, slotAt(slot) + STATE) === FINISHED;
+  }
+
+  /** Runs a tile to its end, or until the job is aborted; `between` is called between its steps. */
+  run(taken: TakenTile, thread: number, executor: Executor, between?: () => void): void {
+    const steps = this.stepsOf(taken, executor);
+    for (let step = 0; step < steps && !this.aborted(taken.slot); step++) {
+      if (step > 0) between?.();
+      this.runStep(taken, thread, step, executor);
+    }
+  }
+
+  stepsOf({ slot, stage }: TakenTile, executor: Executor): number {
+    return executor.stepsOf(this.words[slotAt(slot) + TABLE]!, stage);
+  }
+
+  /** One step of a tile, with the scratch of this thread. */
+  runStep({ slot, stage, tile }: TakenTile, thread: number, step: number, executor: Executor): void {
+    const at = slotAt(slot);
+    const scratch = this.words[at + SCRATCH]! + thread * this.words[at + SCRATCH_STRIDE]!;
+    executor.runStep(this.words[at + TABLE]!, stage, tile, scratch, step);
+  }
+
+  /** Blocks until the job has ended or the time is up; only where the platform lets this thread wait. */
+  waitFor(slot: number, milliseconds: number): void {
+    Atomics.wait(this.words, slotAt(slot) + STATE, RUNNING, milliseconds);
+  }
+
+  /** Resolves when the job has ended. */
+  async whenFinished(slot: number): Promise<void> {
+    while (!this.finished(slot)) {
+      const wait = Atomics.waitAsync(this.words, slotAt(slot) + STATE, RUNNING);
+      if (wait.async) await wait.value;
+    }
+  }
+
+  /** Says what a worker is about to hold, before it holds it: what a dead worker held can be told. */
+  hold(worker: number, slot: number): void {
+    Atomics.store(this.words, workerAt(worker) + HELD_SLOT, slot + 1);
+  }
+
+  holdTile(worker: number, { stage, tile }: TakenTile): void {
+    Atomics.store(this.words, workerAt(worker) + HELD_STAGE, stage);
+    Atomics.store(this.words, workerAt(worker) + HELD_TILE, tile + 1);
+  }
+
+  release(worker: number): void {
+    Atomics.store(this.words, workerAt(worker) + HELD_TILE, 0);
+    Atomics.store(this.words, workerAt(worker) + HELD_SLOT, 0);
+  }
+
+  /** The tile that a worker held when it died. */
+  heldBy(worker: number): TakenTile | undefined {
+    const at = workerAt(worker);
+    const slot = Atomics.load(this.words, at + HELD_SLOT);
+    const tile = Atomics.load(this.words, at + HELD_TILE);
+    if (slot === 0 || tile === 0) return undefined;
+    return { slot: slot - 1, stage: Atomics.load(this.words, at + HELD_STAGE), tile: tile - 1 };
+  }
+}
+
+function slotAt(slot: number): number {
+  return SLOT_BASE + slot * SLOT_WORDS;
+}
+
+function workerAt(worker: number): number {
+  return HEADER + worker * WORKER_WORDS;
+}

@@ -1,0 +1,88 @@
+// Which kernels run here. Each set is one binary; whether the platform can run it, the platform says itself by
+// validating the bytes.
+
+import { AttentionError } from "../errors.ts";
+import { kernelBytes } from "./generated/kernels.ts";
+
+/** The kernel sets there are, slowest first. */
+export type KernelSet = keyof typeof kernelBytes;
+
+/** What a caller may ask for. */
+export type KernelChoice = "auto" | "strict" | "relaxed" | "wide";
+
+export interface ChosenKernels {
+  readonly set: KernelSet;
+  /** Why this set. */
+  readonly reason: string;
+}
+
+const choices: readonly string[] = ["auto", "strict", "relaxed", "wide"];
+
+/**
+ * Picks a kernel set: the option, else the environment variable WASM_ATTENTION_KERNELS, else the fastest that runs.
+ *
+ * @throws AttentionError `ERR_OPTION` for a set that does not exist, `ERR_UNSUPPORTED` for one that does not run here.
+ */
+export function chooseKernels(option: KernelChoice = "auto"): ChosenKernels {
+  const variable = globalThis.process?.env?.WASM_ATTENTION_KERNELS;
+  const fromVariable = option === "auto" && variable !== undefined && variable !== "";
+  const name = fromVariable ? variable : option;
+  const source = fromVariable ? "WASM_ATTENTION_KERNELS" : '"kernels"';
+  if (!choices.includes(name))
+    throw new AttentionError("ERR_OPTION", `${source} expected one of ${choices.join(", ")}, got ${JSON.stringify(name)}`);
+  if (!runs("strict"))
+    throw new AttentionError("ERR_UNSUPPORTED", "this JavaScript engine has no WebAssembly SIMD");
+  if (name === "strict") return { set: "strict", reason: `${source} asks for it` };
+  if (name === "relaxed") {
+    if (!runs("relaxed"))
+      throw new AttentionError("ERR_UNSUPPORTED", `${source} asks for relaxed kernels, but this JavaScript engine has no relaxed SIMD`);
+    return { set: "relaxed", reason: `${source} asks for it` };
+  }
+  const fallback = name === "wide" ? "the wide kernels are not built yet; " : "";
+  if (runs("relaxed")) return { set: "relaxed", reason: `${fallback}relaxed SIMD is available` };
+  return { set: "strict", reason: `${fallback}this JavaScript engine has no relaxed SIMD` };
+}
+
+const validated = new Map<KernelSet, boolean>();
+
+/** Does the platform accept this set's instructions? */
+export function runs(set: KernelSet): boolean {
+  const known = validated.get(set);
+  if (known !== undefined) return known;
+  const valid = WebAssembly.validate(unshared(decode(set)));
+  validated.set(set, valid);
+  return valid;
+}
+
+const modules = new Map<string, WebAssembly.Module>();
+
+/** Compiles a set for shared or unshared memory, once per process. */
+export function compileKernels(set: KernelSet, shared: boolean): WebAssembly.Module {
+  const key = `${set} ${shared}`;
+  let module = modules.get(key);
+  if (module === undefined) {
+    const bytes = decode(set);
+    module = new WebAssembly.Module(shared ? bytes : unshared(bytes));
+    modules.set(key, module);
+  }
+  return module;
+}
+
+function decode(set: KernelSet): Uint8Array<ArrayBuffer> {
+  const text = atob(kernelBytes[set]);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
+// The import of the memory: module "env", name "memory", kind 2, then the limits flag: 3 = shared with a maximum,
+// 1 = unshared with a maximum.
+const memoryImport = [3, 0x65, 0x6e, 0x76, 6, 0x6d, 0x65, 0x6d, 0x6f, 0x72, 0x79, 2, 3];
+
+/** The same kernels for an unshared memory: one byte differs. */
+function unshared(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const at = bytes.findIndex((_, i) => memoryImport.every((byte, j) => bytes[i + j] === byte));
+  const copy = bytes.slice();
+  copy[at + memoryImport.length - 1] = 1;
+  return copy;
+}

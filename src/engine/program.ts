@@ -1,0 +1,83 @@
+// What a call is, before an engine runs it: operands (what memory it needs, what goes in and out) and stages (which
+// kernel, with which parameters, over how many tiles). A plan builds it; an engine binds the operands to addresses.
+
+import type { KernelName, ParametersOf } from "./generated/parameters.ts";
+
+/** An operand of a program, by number. */
+export type Operand = number;
+
+/** The element arrays that cross the border to linear memory. */
+export type Elements = Float32Array | Uint8Array | Int32Array | Uint32Array;
+
+/** One operand: bytes of the call's block, or a part of another operand. */
+export interface OperandSpec {
+  readonly bytes: number;
+  /** Copied in before the first stage, unless it lies in the engine's memory already. */
+  readonly source?: Elements;
+  /** Copied out after the last stage, unless it lies in the engine's memory already. */
+  readonly target?: Float32Array;
+  readonly base?: Operand;
+  readonly offset?: number;
+}
+
+/** A kernel over some tiles. The tiles of a stage are independent; stages follow one another. */
+export interface Stage<K extends KernelName = KernelName> {
+  readonly kernel: K;
+  readonly parameters: ParametersOf[K];
+  readonly tiles: number;
+  /** A tile of long work is run in steps, so that nothing waits for it longer than a millisecond. */
+  readonly steps: number;
+  /** Scratch that one thread needs, bytes. */
+  readonly scratch: number;
+}
+
+/** A call under construction. */
+export class Program {
+  /** Names the call in errors and traces. */
+  readonly name: string;
+  readonly operands: OperandSpec[] = [];
+  readonly stages: Stage[] = [];
+  /** About how many floating-point operations it takes: whether threads are worth waking. */
+  work = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Data that kernels read. */
+  input(source: Elements): Operand {
+    return this.operands.push({ bytes: source.byteLength, source }) - 1;
+  }
+
+  /** Data that kernels write, delivered into `target`. */
+  output(target: Float32Array): Operand {
+    return this.operands.push({ bytes: target.byteLength, target }) - 1;
+  }
+
+  /** Memory between stages. */
+  temporary(bytes: number): Operand {
+    return this.operands.push({ bytes }) - 1;
+  }
+
+  /** A place inside another operand. */
+  within(base: Operand, offset: number): Operand {
+    return this.operands.push({ bytes: 0, base, offset }) - 1;
+  }
+
+  /** Adds a stage; one without tiles is left out. */
+  stage<K extends KernelName>(
+    kernel: K,
+    parameters: ParametersOf[K],
+    cut: { readonly tiles: number; readonly steps?: number; readonly scratch?: number; readonly work: number },
+  ): void {
+    if (cut.tiles === 0) return;
+    this.work += cut.work;
+    this.stages.push({ kernel, parameters, tiles: cut.tiles, steps: cut.steps ?? 1, scratch: cut.scratch ?? 0 });
+  }
+}
+
+/** What an operator gives an engine: the program, and what to hand to the caller once it has run. */
+export interface Call<R> {
+  readonly program: Program;
+  readonly result: R;
+}

@@ -1,0 +1,314 @@
+// One engine at work: linear memory, kernels, threads. Runs bound programs here and now, or off this thread.
+
+import { AttentionError } from "../errors.ts";
+import { bind, type Block, copyIn, copyOut, inputsOf, outputsOf, type Transfer } from "./block.ts";
+import { Board, BOARD_BYTES, SLOTS, type TakenTile } from "./board.ts";
+import { Executor } from "./executor.ts";
+import { type ChosenKernels, chooseKernels, compileKernels, type KernelChoice } from "./kernel-sets.ts";
+import { LinearMemory } from "./linear-memory.ts";
+import { hardwareThreads, soon, workerThreads } from "./platform.ts";
+import { Pool } from "./pool.ts";
+import type { Call, Program } from "./program.ts";
+
+/** Options of an engine. */
+export interface EngineOptions {
+  /** Threads that compute. 0 = no worker threads at all; default `"auto"`: as many as the machine has, at most 8. */
+  readonly threads?: number | "auto";
+  /** Kernel set. Default `"auto"`: the fastest that runs here. */
+  readonly kernels?: KernelChoice;
+  /** The most bytes of linear memory that may be in use. */
+  readonly maxMemory?: number;
+  /** How many calls may wait; one more is refused with `ERR_QUEUE_FULL`. Default: no limit. */
+  readonly queueLimit?: number;
+}
+
+/** Inputs up to this many bytes are copied before an async call returns, larger ones in slices. */
+const COPY_AT_ONCE = 4 * 1024 * 1024;
+/** Elements of one slice of a copy, about a millisecond's worth. */
+const COPY_SLICE = 512 * 1024;
+/** Work below this many operations (some 60 us) is not worth waking a thread for. */
+const WORTH_WAKING = 2e6;
+/** How long the one thread computes before it lets the event loop have its turn, where there are no workers. */
+const SLICE_MILLISECONDS = 4;
+/** A sync call looks after its workers at least this often. */
+const WAIT_MILLISECONDS = 5;
+
+/** A job that is computed on this thread, slice by slice: the tile it is in, and its next step. */
+interface SlicedJob {
+  readonly resolve: () => void;
+  taken: TakenTile | undefined;
+  step: number;
+}
+
+const GIBIBYTE_4: number = 2 ** 32 - 2 * 65536;
+
+export class Runtime {
+  readonly memory: LinearMemory;
+  readonly kernels: ChosenKernels;
+  /** Threads that compute together; 0 = this one only. */
+  readonly threads: number;
+  /** Why there are no workers, where there are none. */
+  readonly alone: string | undefined;
+  readonly queueLimit: number;
+  readonly #executor: Executor;
+  readonly #board: Board;
+  readonly #pool: Pool | undefined;
+  readonly #freeSlots: number[] = Array.from({ length: SLOTS }, (_, i) => SLOTS - 1 - i);
+  readonly #waiting: (() => void)[] = [];
+  readonly #sliced: Map<number, SlicedJob> = new Map();
+  #running = 0;
+  #disposed = false;
+
+  constructor(options: EngineOptions = {}) {
+    this.kernels = chooseKernels(options.kernels);
+    const limit = checkMemory(options.maxMemory);
+    this.queueLimit = checkQueue(options.queueLimit);
+    const threads = countThreads(options.threads);
+    this.alone = whyAlone(threads);
+    const shared = this.alone === undefined;
+    this.threads = shared ? threads : 0;
+    this.memory = new LinearMemory(shared, limit);
+    const module = compileKernels(this.kernels.set, shared);
+    this.#executor = new Executor(module, this.memory.memory);
+    const board = shared ? new SharedArrayBuffer(BOARD_BYTES) : new ArrayBuffer(BOARD_BYTES);
+    this.#board = new Board(board);
+    if (shared)
+      this.#pool = new Pool(threads, this.#board, this.#executor, {
+        module,
+        memory: this.memory.memory,
+        board: board as SharedArrayBuffer,
+      });
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get queued(): number {
+    return this.#waiting.length;
+  }
+
+  get disposed(): boolean {
+    return this.#disposed;
+  }
+
+  /** Starts the workers, so that the first call does not wait for them. */
+  start(): void {
+    this.#pool?.start();
+  }
+
+  /** Runs a call here and now; the pool helps where that pays. */
+  runSync<R>({ program, result }: Call<R>): R {
+    this.#checkUsable();
+    const helpers = this.#pool !== undefined && this.threads > 1 && program.work > WORTH_WAKING ? this.threads - 1 : 0;
+    const slot = helpers > 0 ? this.#freeSlots.pop() : undefined;
+    const threads = slot === undefined ? 1 : helpers + 1;
+    const block = bind(program, this.memory, threads);
+    try {
+      for (const transfer of inputsOf(program, block, this.memory)) copyIn(transfer, this.memory);
+      if (slot === undefined) this.#runAlone(program, block);
+      else this.#runTogether(program, block, slot, helpers);
+      for (const transfer of outputsOf(program, block, this.memory)) copyOut(transfer, this.memory);
+    } finally {
+      this.memory.free(block.address);
+      if (slot !== undefined) this.#freeSlot(slot);
+    }
+    return result;
+  }
+
+  /** Runs a call off this thread, or in slices where there are no workers. */
+  async run<R>({ program, result }: Call<R>, signal?: AbortSignal): Promise<R> {
+    signal?.throwIfAborted();
+    this.#checkUsable();
+    if (this.#freeSlots.length === 0 && this.#waiting.length >= this.queueLimit)
+      throw new AttentionError("ERR_QUEUE_FULL", `${this.#waiting.length} calls are waiting already, as many as "queueLimit" allows`);
+    if (program.stages.length === 0) return result;
+    const block = bind(program, this.memory, Math.max(1, this.threads));
+    this.#running++;
+    this.#pool?.callStarts();
+    try {
+      await this.#copyAllIn(inputsOf(program, block, this.memory), signal);
+      await this.#runInSlot(program, block, signal);
+      await this.#copyAllOut(outputsOf(program, block, this.memory));
+    } finally {
+      this.memory.free(block.address);
+      this.#pool?.callEnds();
+      this.#running--;
+    }
+    return result;
+  }
+
+  /** Ends the workers. What is in flight ends first. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    while (this.#running > 0) await new Promise<void>((resolve) => soon(resolve));
+    await this.#pool?.dispose();
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw new AttentionError("ERR_DISPOSED", "this engine is disposed");
+  }
+
+  #runAlone(program: Program, block: Block): void {
+    for (let stage = 0; stage < program.stages.length; stage++) {
+      const { tiles, steps } = program.stages[stage]!;
+      for (let tile = 0; tile < tiles; tile++) {
+        for (let step = 0; step < steps; step++) this.#executor.runStep(block.table, stage, tile, block.scratch, step);
+      }
+    }
+  }
+
+  /** This thread takes tiles like any worker, then waits for those that the workers still hold. */
+  #runTogether(program: Program, block: Block, slot: number, helpers: number): void {
+    this.#pool!.start();
+    this.#board.post(slot, { ...jobOf(program, block), workers: helpers }, this.#executor);
+    while (!this.#board.finished(slot)) {
+      const taken = this.#board.take(slot, -1);
+      if (taken === undefined) this.#board.waitFor(slot, WAIT_MILLISECONDS);
+      else {
+        this.#board.run(taken, helpers, this.#executor);
+        this.#board.finish(taken, this.#executor);
+      }
+    }
+    this.#checkFinished(slot, program);
+  }
+
+  async #runInSlot(program: Program, block: Block, signal: AbortSignal | undefined): Promise<void> {
+    const slot = this.#freeSlots.pop() ?? (await this.#nextFreeSlot(signal));
+    const abort = (): void => this.#board.abort(slot);
+    try {
+      signal?.throwIfAborted();
+      this.#board.post(slot, { ...jobOf(program, block), workers: this.threads }, this.#executor);
+      signal?.addEventListener("abort", abort);
+      await (this.#pool === undefined ? this.#runSliced(slot) : this.#board.whenFinished(slot));
+      signal?.throwIfAborted();
+      this.#checkFinished(slot, program);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      this.#freeSlot(slot);
+    }
+  }
+
+  async #nextFreeSlot(signal: AbortSignal | undefined): Promise<number> {
+    while (this.#freeSlots.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        signal?.addEventListener("abort", () => resolve(), { once: true });
+      });
+      signal?.throwIfAborted();
+    }
+    return this.#freeSlots.pop()!;
+  }
+
+  #freeSlot(slot: number): void {
+    this.#freeSlots.push(slot);
+    this.#waiting.shift()?.();
+  }
+
+  #checkFinished(slot: number, program: Program): void {
+    if (this.#board.failed(slot)) throw new AttentionError("ERR_WORKER", `a worker failed while it computed ${program.name}`);
+  }
+
+  /** Without workers this thread computes, for a few milliseconds at a time, a tile of each job in turn. */
+  #runSliced(slot: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#sliced.set(slot, { resolve, taken: undefined, step: 0 });
+      if (this.#sliced.size === 1) soon(() => this.#slice());
+    });
+  }
+
+  #slice(): void {
+    const end = performance.now() + SLICE_MILLISECONDS;
+    while (this.#sliced.size > 0 && performance.now() < end) {
+      for (const slot of this.#sliced.keys()) this.#sliceOf(slot, end);
+    }
+    if (this.#sliced.size > 0) soon(() => this.#slice());
+  }
+
+  /** A tile of one job, or as many of its steps as the time allows. */
+  #sliceOf(slot: number, end: number): void {
+    const job = this.#sliced.get(slot)!;
+    job.taken ??= this.#board.take(slot, -1);
+    if (job.taken !== undefined) {
+      const steps = this.#board.stepsOf(job.taken, this.#executor);
+      do {
+        if (!this.#board.aborted(slot)) this.#board.runStep(job.taken, 0, job.step, this.#executor);
+        job.step++;
+      } while (job.step < steps && performance.now() < end);
+      if (job.step < steps) return;
+      this.#board.finish(job.taken, this.#executor);
+      job.taken = undefined;
+      job.step = 0;
+    }
+    if (!this.#board.finished(slot)) return;
+    this.#sliced.delete(slot);
+    job.resolve();
+  }
+
+  async #copyAllIn(transfers: readonly Transfer[], signal: AbortSignal | undefined): Promise<void> {
+    const bytes = transfers.reduce((sum, { elements }) => sum + elements.byteLength, 0);
+    if (bytes <= COPY_AT_ONCE) {
+      for (const transfer of transfers) copyIn(transfer, this.memory);
+      return;
+    }
+    for (const transfer of transfers) {
+      for (let from = 0; from < transfer.elements.length; from += COPY_SLICE) {
+        copyIn(transfer, this.memory, from, Math.min(from + COPY_SLICE, transfer.elements.length));
+        await new Promise<void>((resolve) => soon(resolve));
+        signal?.throwIfAborted();
+      }
+    }
+  }
+
+  async #copyAllOut(transfers: readonly Transfer[]): Promise<void> {
+    for (const transfer of transfers) {
+      for (let from = 0; from < transfer.elements.length; from += COPY_SLICE) {
+        if (from > 0) await new Promise<void>((resolve) => soon(resolve));
+        copyOut(transfer, this.memory, from, Math.min(from + COPY_SLICE, transfer.elements.length));
+      }
+    }
+  }
+}
+
+function jobOf(program: Program, block: Block): { table: number; stages: number; scratch: number; scratchStride: number } {
+  const { table, scratch, scratchStride } = block;
+  return { table, stages: program.stages.length, scratch, scratchStride };
+}
+
+function countThreads(option: number | "auto" = "auto"): number {
+  if (option !== "auto") {
+    if (!Number.isInteger(option) || option < 0 || option > 64)
+      throw new AttentionError("ERR_OPTION", `"threads" expected "auto" or a whole number from 0 to 64, got ${String(option)}`);
+    return option;
+  }
+  const variable = globalThis.process?.env?.WASM_ATTENTION_THREADS;
+  if (variable !== undefined && variable !== "") {
+    const threads = Number(variable);
+    if (!Number.isInteger(threads) || threads < 0 || threads > 64)
+      throw new AttentionError("ERR_OPTION", `WASM_ATTENTION_THREADS expected a whole number from 0 to 64, got ${JSON.stringify(variable)}`);
+    return threads;
+  }
+  // In a worker of the user's own the machine is shared with the user's other workers.
+  if (workerThreads()?.isMainThread === false) return 1;
+  return Math.min(8, hardwareThreads());
+}
+
+function whyAlone(threads: number): string | undefined {
+  if (threads === 0) return '"threads" is 0';
+  if (typeof SharedArrayBuffer === "undefined") return "there is no SharedArrayBuffer";
+  if (workerThreads() === undefined) return "there is no node:worker_threads";
+  return undefined;
+}
+
+function checkMemory(bytes: number = GIBIBYTE_4): number {
+  if (!Number.isInteger(bytes) || bytes < 0)
+    throw new AttentionError("ERR_OPTION", `"maxMemory" expected a number of bytes, got ${String(bytes)}`);
+  return Math.min(bytes, GIBIBYTE_4);
+}
+
+function checkQueue(limit: number = Number.POSITIVE_INFINITY): number {
+  if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0))
+    throw new AttentionError("ERR_OPTION", `"queueLimit" expected a whole number, got ${String(limit)}`);
+  return limit;
+}

@@ -1,0 +1,20 @@
+/**
+ * Fast exact attention on WebAssembly SIMD.
+ *
+ * @module
+ */
+export type { Layout, MaskLike, ScoreOptions, Similarity } from "./attention-options.ts";
+export { Embedding } from "./embedding.ts";
+export { createEngine, type Engine, type EngineInfo, type EngineOptions, type KernelChoice, type KernelSet } from "./engine.ts";
+export { AttentionError, type AttentionErrorCode } from "./errors.ts";
+export { type MatmulOptions, matmul, matmulSync } from "./matmul.ts";
+export { LearnedPositions, sinusoidalPositions } from "./positions.ts";
+export {
+  type AttentionOptions,
+  type AttentionResult,
+  scaledDotProductAttention,
+  scaledDotProductAttentionSync,
+} from "./scaled-dot-product-attention.ts";
+export { type SoftmaxOptions, softmax, softmaxSync } from "./softmax.ts";
+export { Tensor, tensor } from "./tensor.ts";
+export type { TensorData, TensorLike, VectorLike } from "./tensor-like.ts";

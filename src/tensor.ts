@@ -1,0 +1,65 @@
+import { AttentionError } from "./errors.ts";
+import { checkTensor, type TensorData, type TensorLike } from "./tensor-like.ts";
+
+/**
+ * Row-major data with its sizes. `data` is always a valid view: read it anew each time rather than keeping it, as the
+ * data of an engine's tensor moves with the engine's memory.
+ */
+export class Tensor<D extends TensorData = Float32Array> {
+  readonly shape: readonly number[];
+  readonly #data: D;
+
+  constructor(data: D, shape: readonly number[]) {
+    this.#data = data;
+    this.shape = shape;
+  }
+
+  /** The elements, last dimension contiguous. */
+  get data(): D {
+    return this.#data;
+  }
+
+  /** Gives the memory of an engine's tensor back; without effect on others. Twice is fine. */
+  dispose(): void {}
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Makes a tensor of data and sizes. The data is not copied; an array of numbers becomes a `Float32Array`.
+ *
+ * @param data as many elements as the shape says
+ * @throws AttentionError `ERR_SHAPE` where sizes and data disagree, `ERR_DTYPE` for data of another kind
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "wasm-attention";
+ * const x = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
+ * console.log(x.shape, x.data[5]); // [2, 3] 6
+ * ```
+ */
+export function tensor<D extends TensorData = Float32Array>(data: D | readonly number[], shape: readonly number[]): Tensor<D> {
+  const elements = (Array.isArray(data) ? Float32Array.from(data) : data) as D;
+  const made: TensorLike<D> = { data: elements, shape };
+  checkTensor("data", made, dataTypes);
+  return new Tensor(elements, [...shape]);
+}
+
+const dataTypes = [
+  "Float32Array",
+  "Float64Array",
+  "Uint8Array",
+  "Int8Array",
+  "Int16Array",
+  "Uint16Array",
+  "Int32Array",
+  "Uint32Array",
+  "BigInt64Array",
+] as const;
+
+/** Refuses the shape of an argument that must fit others. */
+export function shapeError(name: string, expected: string, shape: readonly number[]): AttentionError {
+  return new AttentionError("ERR_SHAPE", `"${name}" expected ${expected}, got [${shape.join(", ")}]`);
+}
