@@ -26,7 +26,12 @@ export interface EngineInfo {
   readonly running: number;
   readonly queued: number;
   /** Linear memory in bytes: handed out now, at most so far, grown to, and the limit. */
-  readonly memory: { readonly used: number; readonly peak: number; readonly reserved: number; readonly limit: number };
+  readonly memory: {
+    readonly used: number;
+    readonly peak: number;
+    readonly reserved: number;
+    readonly limit: number;
+  };
   /** The JavaScript engine's version, where it says so. */
   readonly v8: string | undefined;
 }

@@ -5,9 +5,23 @@
  */
 export type { Layout, MaskLike, ScoreOptions, Similarity } from "./attention-options.ts";
 export { Embedding } from "./embedding.ts";
-export { createEngine, type Engine, type EngineInfo, type EngineOptions, type KernelChoice, type KernelSet } from "./engine.ts";
+export {
+  createEngine,
+  type Engine,
+  type EngineInfo,
+  type EngineOptions,
+  type KernelChoice,
+  type KernelSet,
+} from "./engine.ts";
 export { AttentionError, type AttentionErrorCode } from "./errors.ts";
 export { type MatmulOptions, matmul, matmulSync } from "./matmul.ts";
+export {
+  type ForwardOptions,
+  type ForwardResult,
+  MultiHeadAttention,
+  type MultiHeadAttentionOptions,
+  type StateDict,
+} from "./multi-head-attention.ts";
 export { LearnedPositions, sinusoidalPositions } from "./positions.ts";
 export {
   type AttentionOptions,

@@ -67,20 +67,32 @@ export function checkTensor(
 ): asserts value is TensorLike<TensorData> {
   const tensor = value as { data?: unknown; shape?: unknown; dims?: unknown } | null | undefined;
   if (typeof tensor !== "object" || tensor === null || !("data" in tensor))
-    throw new AttentionError("ERR_DTYPE", `"${name}" expected a tensor { data, shape }, got ${describe(value)}`);
+    throw new AttentionError(
+      "ERR_DTYPE",
+      `"${name}" expected a tensor { data, shape }, got ${describe(value)}`,
+    );
   const data = tensor.data;
   const type = arrayType(data);
   if (!types.includes(type))
-    throw new AttentionError("ERR_DTYPE", `"${name}" expected data of type ${types.join(" or ")}, got ${type}`);
+    throw new AttentionError(
+      "ERR_DTYPE",
+      `"${name}" expected data of type ${types.join(" or ")}, got ${type}`,
+    );
   const shape = "shape" in tensor ? tensor.shape : tensor.dims;
   if (!Array.isArray(shape) && !ArrayBuffer.isView(shape))
-    throw new AttentionError("ERR_DTYPE", `"${name}" expected a shape that is an array, got ${describe(shape)}`);
+    throw new AttentionError(
+      "ERR_DTYPE",
+      `"${name}" expected a shape that is an array, got ${describe(shape)}`,
+    );
   const sizes = shape as readonly number[];
   let size = 1;
   for (let i = 0; i < sizes.length; i++) {
     const n = sizes[i] as number;
     if (!Number.isInteger(n) || n < 0)
-      throw new AttentionError("ERR_SHAPE", `"${name}" expected sizes that are whole numbers, got [${sizes.join(", ")}]`);
+      throw new AttentionError(
+        "ERR_SHAPE",
+        `"${name}" expected sizes that are whole numbers, got [${sizes.join(", ")}]`,
+      );
     size *= n;
   }
   const array = data as Float32Array;
@@ -110,7 +122,8 @@ function isDetached(buffer: ArrayBufferLike): boolean {
 export function describe(value: unknown): string {
   if (value === null) return "null";
   const type = arrayType(value);
-  if (type === "number" || type === "boolean" || type === "bigint" || type === "undefined") return String(value);
+  if (type === "number" || type === "boolean" || type === "bigint" || type === "undefined")
+    return String(value);
   if (type === "string") return JSON.stringify(value);
   return type === "object" ? "an object" : type === "function" ? "a function" : `a ${type}`;
 }

@@ -40,7 +40,10 @@ export class Tensor<D extends TensorData = Float32Array> {
  * console.log(x.shape, x.data[5]); // [2, 3] 6
  * ```
  */
-export function tensor<D extends TensorData = Float32Array>(data: D | readonly number[], shape: readonly number[]): Tensor<D> {
+export function tensor<D extends TensorData = Float32Array>(
+  data: D | readonly number[],
+  shape: readonly number[],
+): Tensor<D> {
   const elements = (Array.isArray(data) ? Float32Array.from(data) : data) as D;
   const made: TensorLike<D> = { data: elements, shape };
   checkTensor("data", made, dataTypes);

@@ -1,7 +1,7 @@
 // The matrix product from arguments to program.
 
-import { AttentionError } from "../errors.ts";
 import { type Call, Program } from "../engine/program.ts";
+import { AttentionError } from "../errors.ts";
 import { addProduct } from "../plan/matmul.ts";
 import { offsetsOf } from "../plan/softmax.ts";
 import { shapeError, type Tensor } from "../tensor.ts";
@@ -26,7 +26,15 @@ export interface MatmulOptions extends CallOptions {
   readonly out?: TensorLike<Float32Array>;
 }
 
-const names: ReadonlySet<string> = new Set(["transposeA", "transposeB", "bias", "scale", "out", "engine", "signal"]);
+const names: ReadonlySet<string> = new Set([
+  "transposeA",
+  "transposeB",
+  "bias",
+  "scale",
+  "out",
+  "engine",
+  "signal",
+]);
 
 /** Matrices of `rows` x `columns`, stacked in `batch` dimensions; strides in elements. */
 export interface Matrices {
@@ -102,8 +110,16 @@ function planProduct(
 }
 
 /** A vector `a` is a row, a vector `b` a column, as in NumPy. */
-function readMatrices(name: string, tensor: TensorLike, vectorAs: "row" | "column", transpose: boolean): Matrices {
-  const { data, shape } = readFloats(name, tensor, float32) as { data: Float32Array; shape: readonly number[] };
+function readMatrices(
+  name: string,
+  tensor: TensorLike,
+  vectorAs: "row" | "column",
+  transpose: boolean,
+): Matrices {
+  const { data, shape } = readFloats(name, tensor, float32) as {
+    data: Float32Array;
+    shape: readonly number[];
+  };
   if (shape.length === 0)
     throw new AttentionError("ERR_SHAPE", `"${name}" expected a tensor of rank 1 or more, got a scalar`);
   if (shape.length === 1) {

@@ -1,8 +1,8 @@
 // Softmax from arguments to program.
 
 import type { MaskLike } from "../attention-options.ts";
-import { AttentionError } from "../errors.ts";
 import type { Call } from "../engine/program.ts";
+import { AttentionError } from "../errors.ts";
 import { planSoftmax } from "../plan/softmax.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";

@@ -1,8 +1,12 @@
 // A program bound to memory: one block holds copies of inputs, outputs, temporaries, parameter records, the table of
 // stages and the scratch of every thread, so that a call allocates once and frees once.
 
-import { AttentionError } from "../errors.ts";
-import { kernelNames, parameterWords, parameterWriters, type ParameterWriter } from "./generated/parameters.ts";
+import {
+  kernelNames,
+  type ParameterWriter,
+  parameterWords,
+  parameterWriters,
+} from "./generated/parameters.ts";
 import { roundUp } from "./heap.ts";
 import type { LinearMemory } from "./linear-memory.ts";
 import type { Elements, OperandSpec, Program, Stage } from "./program.ts";
@@ -14,6 +18,8 @@ export interface Block {
   readonly address: number;
   /** Address of each operand. */
   readonly addresses: readonly number[];
+  /** Which operands are the caller's own memory in this engine: they are used where they are. */
+  readonly resident: readonly boolean[];
   readonly table: number;
   readonly scratch: number;
   readonly scratchStride: number;
@@ -34,8 +40,12 @@ export function bind(program: Program, memory: LinearMemory, threads: number): B
     return offset;
   };
   const { operands, stages } = program;
-  const offsets: number[] = [];
-  for (const operand of operands) offsets.push(isResident(operand, memory) || operand.base !== undefined ? -1 : reserve(operand.bytes));
+  // Before the memory may grow, which detaches the views that say where resident data lies.
+  const addresses = operands.map((operand) => residentAddress(operand, memory));
+  const resident = addresses.map((address) => address !== undefined);
+  const offsets = operands.map(({ base, bytes: size }, i) =>
+    resident[i] || base !== undefined ? 0 : reserve(size),
+  );
   let words = stages.length * STAGE_WORDS;
   let scratchStride = 0;
   for (const stage of stages) {
@@ -44,27 +54,28 @@ export function bind(program: Program, memory: LinearMemory, threads: number): B
   }
   const tableOffset = reserve(words * 4);
   const scratchOffset = reserve(scratchStride * threads);
-  if (!(bytes < 2 ** 32)) throw new AttentionError("ERR_MEMORY", `${program.name} needs ${bytes} bytes, more than WebAssembly can address`);
-
   const address = memory.allocate(bytes, program.name);
-  const addresses: number[] = [];
-  for (let i = 0; i < operands.length; i++) addresses.push(addressOf(operands[i]!, offsets[i]!, address, addresses));
+  operands.forEach(({ base, offset }, i) => {
+    addresses[i] ??= base === undefined ? address + offsets[i]! : addresses[base]! + offset!;
+  });
   const table = address + tableOffset;
-  writeStages(stages, memory, table, addresses);
-  return { address, addresses, table, scratch: address + scratchOffset, scratchStride, bytes };
+  writeStages(stages, memory, table, addresses as number[]);
+  const scratch = address + scratchOffset;
+  return { address, addresses: addresses as number[], resident, table, scratch, scratchStride, bytes };
 }
 
-function addressOf(operand: OperandSpec, offset: number, block: number, addresses: readonly number[]): number {
-  if (operand.base !== undefined) return addresses[operand.base]! + operand.offset!;
-  return offset >= 0 ? block + offset : (operand.source ?? operand.target)!.byteOffset;
+/** Where data lies that is in the engine's own memory already. */
+function residentAddress({ source, target }: OperandSpec, memory: LinearMemory): number | undefined {
+  const elements = source ?? target;
+  return elements?.buffer === memory.buffer ? elements.byteOffset : undefined;
 }
 
-/** Data that lies in the engine's own memory is used where it is. */
-export function isResident(operand: OperandSpec, memory: LinearMemory): boolean {
-  return (operand.source ?? operand.target)?.buffer === memory.buffer;
-}
-
-function writeStages(stages: readonly Stage[], memory: LinearMemory, table: number, addresses: readonly number[]): void {
+function writeStages(
+  stages: readonly Stage[],
+  memory: LinearMemory,
+  table: number,
+  addresses: readonly number[],
+): void {
   let entry = table >>> 2;
   let record = entry + stages.length * STAGE_WORDS;
   for (const { kernel, parameters, tiles, steps } of stages) {
@@ -85,31 +96,35 @@ export interface Transfer {
   readonly address: number;
 }
 
-export function inputsOf(program: Program, block: Block, memory: LinearMemory): Transfer[] {
-  return transfers(program, block, memory, (operand) => operand.source);
+export function inputsOf(program: Program, block: Block): Transfer[] {
+  return transfers(program, block, (operand) => operand.source);
 }
 
-export function outputsOf(program: Program, block: Block, memory: LinearMemory): Transfer[] {
-  return transfers(program, block, memory, (operand) => operand.target);
+export function outputsOf(program: Program, block: Block): Transfer[] {
+  return transfers(program, block, (operand) => operand.target);
 }
 
 function transfers(
   program: Program,
   block: Block,
-  memory: LinearMemory,
   pick: (operand: OperandSpec) => Elements | undefined,
 ): Transfer[] {
   const result: Transfer[] = [];
   program.operands.forEach((operand, i) => {
     const elements = pick(operand);
-    if (elements !== undefined && elements.length > 0 && !isResident(operand, memory))
+    if (elements !== undefined && elements.length > 0 && !block.resident[i])
       result.push({ elements, address: block.addresses[i]! });
   });
   return result;
 }
 
 /** Copies a caller's elements in; all of them, or a range. */
-export function copyIn({ elements, address }: Transfer, memory: LinearMemory, from = 0, to: number = elements.length): void {
+export function copyIn(
+  { elements, address }: Transfer,
+  memory: LinearMemory,
+  from = 0,
+  to: number = elements.length,
+): void {
   const part = from === 0 && to === elements.length ? elements : elements.subarray(from, to);
   const at = address + from * elements.BYTES_PER_ELEMENT;
   if (elements.BYTES_PER_ELEMENT === 1) memory.bytes.set(part as Uint8Array, at);
@@ -118,7 +133,12 @@ export function copyIn({ elements, address }: Transfer, memory: LinearMemory, fr
 }
 
 /** Copies a result out; all of it, or a range. */
-export function copyOut({ elements, address }: Transfer, memory: LinearMemory, from = 0, to: number = elements.length): void {
+export function copyOut(
+  { elements, address }: Transfer,
+  memory: LinearMemory,
+  from = 0,
+  to: number = elements.length,
+): void {
   const start = (address >>> 2) + from;
   elements.set(memory.f32.subarray(start, start + to - from), from);
 }

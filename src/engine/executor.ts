@@ -1,7 +1,7 @@
 // Runs kernels on one thread: an instance of the kernels over the engine's memory.
 
-import { kernelNames } from "./generated/parameters.ts";
 import { STAGE_WORDS } from "./block.ts";
+import { kernelNames } from "./generated/parameters.ts";
 
 type KernelFunction = (parameters: number, tile: number, scratch: number, step: number) => void;
 

@@ -29,13 +29,19 @@ export function chooseKernels(option: KernelChoice = "auto"): ChosenKernels {
   const name = fromVariable ? variable : option;
   const source = fromVariable ? "WASM_ATTENTION_KERNELS" : '"kernels"';
   if (!choices.includes(name))
-    throw new AttentionError("ERR_OPTION", `${source} expected one of ${choices.join(", ")}, got ${JSON.stringify(name)}`);
+    throw new AttentionError(
+      "ERR_OPTION",
+      `${source} expected one of ${choices.join(", ")}, got ${JSON.stringify(name)}`,
+    );
   if (!runs("strict"))
     throw new AttentionError("ERR_UNSUPPORTED", "this JavaScript engine has no WebAssembly SIMD");
   if (name === "strict") return { set: "strict", reason: `${source} asks for it` };
   if (name === "relaxed") {
     if (!runs("relaxed"))
-      throw new AttentionError("ERR_UNSUPPORTED", `${source} asks for relaxed kernels, but this JavaScript engine has no relaxed SIMD`);
+      throw new AttentionError(
+        "ERR_UNSUPPORTED",
+        `${source} asks for relaxed kernels, but this JavaScript engine has no relaxed SIMD`,
+      );
     return { set: "relaxed", reason: `${source} asks for it` };
   }
   const fallback = name === "wide" ? "the wide kernels are not built yet; " : "";

@@ -67,7 +67,8 @@ export class LinearMemory {
    * @throws AttentionError `ERR_MEMORY` where the limit or the machine does not allow it; nothing has changed then.
    */
   allocate(bytes: number, purpose: string): number {
-    const address = this.#used(bytes) <= this.limit ? (this.#heap.allocate(bytes) ?? this.#growFor(bytes)) : undefined;
+    const fits = this.#heap.used + bytes <= this.limit;
+    const address = fits ? (this.#heap.allocate(bytes) ?? this.#growFor(bytes)) : undefined;
     if (address === undefined)
       throw new AttentionError(
         "ERR_MEMORY",
@@ -78,10 +79,6 @@ export class LinearMemory {
 
   free(address: number): void {
     this.#heap.free(address);
-  }
-
-  #used(bytes: number): number {
-    return this.#heap.used + bytes;
   }
 
   #growFor(bytes: number): number | undefined {

@@ -12,7 +12,11 @@ export function workerThreads(): WorkerThreads | undefined {
 /** How many threads the machine runs at once. */
 export function hardwareThreads(): number {
   const os = builtin<Os>("node:os");
-  return os?.availableParallelism() ?? (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1;
+  return (
+    os?.availableParallelism() ??
+    (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ??
+    1
+  );
 }
 
 function builtin<T>(name: string): T | undefined {

@@ -68,11 +68,22 @@ export class Program {
   stage<K extends KernelName>(
     kernel: K,
     parameters: ParametersOf[K],
-    cut: { readonly tiles: number; readonly steps?: number; readonly scratch?: number; readonly work: number },
+    cut: {
+      readonly tiles: number;
+      readonly steps?: number;
+      readonly scratch?: number;
+      readonly work: number;
+    },
   ): void {
     if (cut.tiles === 0) return;
     this.work += cut.work;
-    this.stages.push({ kernel, parameters, tiles: cut.tiles, steps: cut.steps ?? 1, scratch: cut.scratch ?? 0 });
+    this.stages.push({
+      kernel,
+      parameters,
+      tiles: cut.tiles,
+      steps: cut.steps ?? 1,
+      scratch: cut.scratch ?? 0,
+    });
   }
 }
 

@@ -1,8 +1,8 @@
 // One engine at work: linear memory, kernels, threads. Runs bound programs here and now, or off this thread.
 
 import { AttentionError } from "../errors.ts";
-import { bind, type Block, copyIn, copyOut, inputsOf, outputsOf, type Transfer } from "./block.ts";
-import { Board, BOARD_BYTES, SLOTS, type TakenTile } from "./board.ts";
+import { type Block, bind, copyIn, copyOut, inputsOf, outputsOf, type Transfer } from "./block.ts";
+import { BOARD_BYTES, Board, SLOTS, type TakenTile } from "./board.ts";
 import { Executor } from "./executor.ts";
 import { type ChosenKernels, chooseKernels, compileKernels, type KernelChoice } from "./kernel-sets.ts";
 import { LinearMemory } from "./linear-memory.ts";
@@ -100,15 +100,16 @@ export class Runtime {
   /** Runs a call here and now; the pool helps where that pays. */
   runSync<R>({ program, result }: Call<R>): R {
     this.#checkUsable();
-    const helpers = this.#pool !== undefined && this.threads > 1 && program.work > WORTH_WAKING ? this.threads - 1 : 0;
+    const helpers =
+      this.#pool !== undefined && this.threads > 1 && program.work > WORTH_WAKING ? this.threads - 1 : 0;
     const slot = helpers > 0 ? this.#freeSlots.pop() : undefined;
     const threads = slot === undefined ? 1 : helpers + 1;
     const block = bind(program, this.memory, threads);
     try {
-      for (const transfer of inputsOf(program, block, this.memory)) copyIn(transfer, this.memory);
+      for (const transfer of inputsOf(program, block)) copyIn(transfer, this.memory);
       if (slot === undefined) this.#runAlone(program, block);
       else this.#runTogether(program, block, slot, helpers);
-      for (const transfer of outputsOf(program, block, this.memory)) copyOut(transfer, this.memory);
+      for (const transfer of outputsOf(program, block)) copyOut(transfer, this.memory);
     } finally {
       this.memory.free(block.address);
       if (slot !== undefined) this.#freeSlot(slot);
@@ -121,15 +122,18 @@ export class Runtime {
     signal?.throwIfAborted();
     this.#checkUsable();
     if (this.#freeSlots.length === 0 && this.#waiting.length >= this.queueLimit)
-      throw new AttentionError("ERR_QUEUE_FULL", `${this.#waiting.length} calls are waiting already, as many as "queueLimit" allows`);
+      throw new AttentionError(
+        "ERR_QUEUE_FULL",
+        `${this.#waiting.length} calls are waiting already, as many as "queueLimit" allows`,
+      );
     if (program.stages.length === 0) return result;
     const block = bind(program, this.memory, Math.max(1, this.threads));
     this.#running++;
     this.#pool?.callStarts();
     try {
-      await this.#copyAllIn(inputsOf(program, block, this.memory), signal);
+      await this.#copyAllIn(inputsOf(program, block), signal);
       await this.#runInSlot(program, block, signal);
-      await this.#copyAllOut(outputsOf(program, block, this.memory));
+      await this.#copyAllOut(outputsOf(program, block));
     } finally {
       this.memory.free(block.address);
       this.#pool?.callEnds();
@@ -154,7 +158,8 @@ export class Runtime {
     for (let stage = 0; stage < program.stages.length; stage++) {
       const { tiles, steps } = program.stages[stage]!;
       for (let tile = 0; tile < tiles; tile++) {
-        for (let step = 0; step < steps; step++) this.#executor.runStep(block.table, stage, tile, block.scratch, step);
+        for (let step = 0; step < steps; step++)
+          this.#executor.runStep(block.table, stage, tile, block.scratch, step);
       }
     }
   }
@@ -207,7 +212,8 @@ export class Runtime {
   }
 
   #checkFinished(slot: number, program: Program): void {
-    if (this.#board.failed(slot)) throw new AttentionError("ERR_WORKER", `a worker failed while it computed ${program.name}`);
+    if (this.#board.failed(slot))
+      throw new AttentionError("ERR_WORKER", `a worker failed while it computed ${program.name}`);
   }
 
   /** Without workers this thread computes, for a few milliseconds at a time, a tile of each job in turn. */
@@ -271,7 +277,10 @@ export class Runtime {
   }
 }
 
-function jobOf(program: Program, block: Block): { table: number; stages: number; scratch: number; scratchStride: number } {
+function jobOf(
+  program: Program,
+  block: Block,
+): { table: number; stages: number; scratch: number; scratchStride: number } {
   const { table, scratch, scratchStride } = block;
   return { table, stages: program.stages.length, scratch, scratchStride };
 }
@@ -279,14 +288,20 @@ function jobOf(program: Program, block: Block): { table: number; stages: number;
 function countThreads(option: number | "auto" = "auto"): number {
   if (option !== "auto") {
     if (!Number.isInteger(option) || option < 0 || option > 64)
-      throw new AttentionError("ERR_OPTION", `"threads" expected "auto" or a whole number from 0 to 64, got ${String(option)}`);
+      throw new AttentionError(
+        "ERR_OPTION",
+        `"threads" expected "auto" or a whole number from 0 to 64, got ${String(option)}`,
+      );
     return option;
   }
   const variable = globalThis.process?.env?.WASM_ATTENTION_THREADS;
   if (variable !== undefined && variable !== "") {
     const threads = Number(variable);
     if (!Number.isInteger(threads) || threads < 0 || threads > 64)
-      throw new AttentionError("ERR_OPTION", `WASM_ATTENTION_THREADS expected a whole number from 0 to 64, got ${JSON.stringify(variable)}`);
+      throw new AttentionError(
+        "ERR_OPTION",
+        `WASM_ATTENTION_THREADS expected a whole number from 0 to 64, got ${JSON.stringify(variable)}`,
+      );
     return threads;
   }
   // In a worker of the user's own the machine is shared with the user's other workers.

@@ -24,6 +24,9 @@ const STEP_WORK = 2e7;
 const PANEL_HEADER = 416;
 const MOST_SCRATCH = 1024 * 1024;
 
+/** Wider than any key length, and small enough to be added to a position. */
+const UNBOUNDED: number = 2 ** 30;
+
 const similarities = ["dot", "cosine", "root-norm"] as const;
 
 /** The program of a checked attention. */
@@ -55,10 +58,17 @@ export interface AttentionOperands {
   readonly weights?: Operand;
 }
 
+/** An attention without its data: in a layer the projections write it. */
+export interface AttentionShape extends Omit<AttentionProblem, "query" | "key" | "value"> {
+  readonly query: HeadLayout;
+  readonly key: HeadLayout;
+  readonly value: HeadLayout;
+}
+
 /** Adds an attention to a program. */
 export function addAttention(
   program: Program,
-  problem: AttentionProblem,
+  problem: AttentionShape,
   operands: AttentionOperands,
   output: HeadLayout,
 ): void {
@@ -100,7 +110,7 @@ export function addAttention(
 }
 
 /** How many panels a tile holds, and how many keys a step. Neither changes a bit of any row. */
-function cutAttention({ B, H, K, L, E, V }: AttentionProblem): {
+function cutAttention({ B, H, K, L, E, V }: AttentionShape): {
   panels: number;
   tilesPerGroup: number;
   keysPerStep: number;
@@ -110,7 +120,10 @@ function cutAttention({ B, H, K, L, E, V }: AttentionProblem): {
   const panelBytes = PANEL_HEADER + (E + V) * PANEL * 4;
   const blockBytes = KEY_BLOCK * PANEL * 4;
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
-  const panels = Math.max(1, Math.min(MOST_PANELS, fitting, Math.floor((B * K * groupPanels) / ENOUGH_TILES)));
+  const panels = Math.max(
+    1,
+    Math.min(MOST_PANELS, fitting, Math.floor((B * K * groupPanels) / ENOUGH_TILES)),
+  );
   const keyWork = 2 * panels * PANEL * Math.max(1, E + V);
   return {
     panels,
@@ -134,9 +147,9 @@ function strides<N extends Name>(name: N, { batchStride, headStride, rowStride }
 /** Causality is a window that ends at the query itself. */
 function positions(
   program: Program,
-  { causal, window, offsets, lengths, S }: AttentionProblem,
+  { causal, window, offsets, lengths, S }: AttentionShape,
 ): { left: number; right: number; offset: number; offsets?: Operand; lengths?: Operand } {
-  const [left, right] = window;
+  const [left, right] = window.map((n) => Math.min(n, UNBOUNDED)) as [number, number];
   const offset = offsets[0] ?? 0;
   return {
     left,
@@ -154,7 +167,7 @@ interface MaskParameters {
 }
 
 /** A boolean mask is one operand, additive ones are up to two, each with its strides. */
-function maskParameters(program: Program, { mask, bias }: AttentionProblem): MaskParameters {
+function maskParameters(program: Program, { mask, bias }: AttentionShape): MaskParameters {
   const additive = [mask?.boolean === false ? mask : undefined, bias].filter((term) => term !== undefined);
   return {
     ...(mask?.boolean ? maskOperand(program, "mask", mask, 1) : {}),
@@ -163,7 +176,12 @@ function maskParameters(program: Program, { mask, bias }: AttentionProblem): Mas
   };
 }
 
-function maskOperand(program: Program, name: keyof MaskParameters, mask: SpreadMask, bytes: number): MaskParameters {
+function maskOperand(
+  program: Program,
+  name: keyof MaskParameters,
+  mask: SpreadMask,
+  bytes: number,
+): MaskParameters {
   const [batch, head, row, key] = mask.strides as [number, number, number, number];
   return {
     [name]: program.input(mask.data),

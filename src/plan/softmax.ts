@@ -55,7 +55,13 @@ const ADDITIVE_MASK = 2;
 function maskParameters(
   program: Program,
   { mask, shape, axis }: SoftmaxProblem,
-): { maskKind: number; mask?: number; maskOuterOffsets?: number; maskInnerOffsets?: number; maskLengthStride?: number } {
+): {
+  maskKind: number;
+  mask?: number;
+  maskOuterOffsets?: number;
+  maskInnerOffsets?: number;
+  maskLengthStride?: number;
+} {
   if (mask === undefined) return { maskKind: NO_MASK };
   const bytes = mask.boolean ? 1 : 4;
   return {

@@ -33,6 +33,9 @@ export function checkFlag(name: string, value: unknown): void {
 export function checkNames(options: object, names: ReadonlySet<string>): void {
   for (const name in options) {
     if (!names.has(name))
-      throw new AttentionError("ERR_OPTION", `"${name}" is no option here; expected ${[...names].join(", ")}`);
+      throw new AttentionError(
+        "ERR_OPTION",
+        `"${name}" is no option here; expected ${[...names].join(", ")}`,
+      );
   }
 }

@@ -27,6 +27,8 @@ export function checkTarget(
 
 function overlaps(a: Float32Array, b: Float32Array): boolean {
   return (
-    a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength && b.byteOffset < a.byteOffset + a.byteLength
+    a.buffer === b.buffer &&
+    a.byteOffset < b.byteOffset + b.byteLength &&
+    b.byteOffset < a.byteOffset + a.byteLength
   );
 }

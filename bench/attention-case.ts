@@ -1,0 +1,87 @@
+import * as naive from "./baselines/naive.ts";
+import type { AttentionInputs, AttentionSize } from "./baselines/problem.ts";
+import * as tuned from "./baselines/tuned.ts";
+import { affordableWork, type Case, type Entry } from "./case.ts";
+import { type ExpectedRow, expectAttention, findMismatch, sampleRows } from "./check.ts";
+import type { Contender } from "./ours.ts";
+import { createRandom } from "./random.ts";
+
+/** Two products of 2 L S E each; a causal mask leaves half of them. */
+export function countFlops({ B, H, L, S, E, causal }: AttentionSize): number {
+  return (4 * B * H * L * S * E) / (causal ? 2 : 1);
+}
+
+export function createAttentionCase(
+  name: string,
+  size: AttentionSize,
+  contenders: readonly Contender[],
+): Case {
+  const { B, H, K, L, S, E, causal } = size;
+  const random = createRandom(L * 31 + S);
+  const inputs: AttentionInputs = {
+    query: random(B * H * L * E),
+    key: random(B * K * S * E),
+    value: random(B * K * S * E),
+  };
+  const rows = sampleRows(B * H * L, 25).map((row) => expectAttention(inputs, size, row));
+  const ours = contenders.map((contender) => createOurs(contender, inputs, size, rows));
+  return {
+    name,
+    kind: "attention",
+    size: `B${B} H${H}${K === H ? "" : `/${K}`} L${L} S${S} E${E}${causal ? " causal" : ""}`,
+    unit: "FLOP",
+    work: countFlops(size),
+    entries: [
+      ...ours.map(({ entry }) => entry),
+      createBaseline("tuned", tuned.attention, inputs, size, rows),
+      createBaseline("naive", naive.attention, inputs, sliceOf(size), rows),
+    ],
+    dispose: () => ours.forEach(({ dispose }) => void dispose()),
+  };
+}
+
+/** Tensors of the engine in and out: what is timed is the operator, not copies. */
+function createOurs(
+  { engine, name, kernels, threads }: Contender,
+  inputs: AttentionInputs,
+  size: AttentionSize,
+  rows: readonly ExpectedRow[],
+): { entry: Entry; dispose(): void } {
+  const { B, H, K, L, S, E, causal } = size;
+  const query = engine.tensor([B, H, L, E]);
+  const key = engine.tensor([B, K, S, E]);
+  const value = engine.tensor([B, K, S, E]);
+  const out = engine.tensor([B, H, L, E]);
+  query.data.set(inputs.query);
+  key.data.set(inputs.key);
+  value.data.set(inputs.value);
+  const run = () => void engine.scaledDotProductAttentionSync(query, key, value, { causal, out });
+  const check = () => {
+    out.data.fill(Number.NaN);
+    run();
+    return findMismatch(out.data, rows);
+  };
+  const dispose = () => [query, key, value, out].forEach((tensor) => void tensor.dispose());
+  return { entry: { name, group: "ours", kernels, threads, work: countFlops(size), run, check }, dispose };
+}
+
+function createBaseline(
+  name: "tuned" | "naive",
+  attention: typeof tuned.attention,
+  inputs: AttentionInputs,
+  size: AttentionSize,
+  rows: readonly ExpectedRow[],
+): Entry {
+  const out = new Float32Array(size.B * size.H * size.L * size.E).fill(Number.NaN);
+  const run = () => attention(inputs, size, out);
+  const check = () => {
+    run();
+    return findMismatch(out, rows);
+  };
+  return { name, group: name, threads: 1, work: countFlops(size), run, check };
+}
+
+/** One head where all of them are too many. */
+function sliceOf(size: AttentionSize): AttentionSize {
+  return countFlops(size) > affordableWork ? { ...size, B: 1, H: 1, K: 1 } : size;
+}

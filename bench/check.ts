@@ -1,0 +1,110 @@
+/**
+ * Results are checked before they are timed: sample rows against float64, allowed twice the error of the
+ * plain float32 algorithm (every operation rounded, in order) plus 2^-22 of the largest output.
+ */
+import type { AttentionInputs, AttentionSize } from "./baselines/problem.ts";
+
+/** A row of a result as float64 and as the plain float32 algorithm have it, and where it lies. */
+export interface ExpectedRow {
+  readonly start: number;
+  readonly exact: Float64Array;
+  readonly plain: Float64Array;
+}
+
+type Round = (x: number) => number;
+const float64: Round = (x) => x;
+const float32: Round = Math.fround;
+
+/** Says what is wrong with a result, or nothing. Rows beyond the end of `out` are not in this slice. */
+export function findMismatch(out: Float32Array, rows: readonly ExpectedRow[]): string | undefined {
+  const tolerance = toleranceOf(rows);
+  for (const { start, exact } of rows) {
+    if (start >= out.length) continue;
+    for (let i = 0; i < exact.length; i++) {
+      const error = Math.abs(out[start + i] - exact[i]);
+      if (!(error <= tolerance))
+        return `element ${start + i} is ${out[start + i]}, expected ${exact[i]} within ${tolerance.toExponential(1)}`;
+    }
+  }
+  return undefined;
+}
+
+function toleranceOf(rows: readonly ExpectedRow[]): number {
+  let plainError = 0;
+  let largest = 0;
+  for (const { exact, plain } of rows)
+    for (let i = 0; i < exact.length; i++) {
+      plainError = Math.max(plainError, Math.abs(plain[i] - exact[i]));
+      largest = Math.max(largest, Math.abs(exact[i]));
+    }
+  return 2 * plainError + 2 ** -22 * largest;
+}
+
+/** Some rows out of `count`, the first and the last among them. */
+export function sampleRows(count: number, samples: number): number[] {
+  const rows = Array.from({ length: Math.min(count, samples) }, (_, i) =>
+    samples >= count ? i : Math.round((i * (count - 1)) / (samples - 1)),
+  );
+  return [...new Set(rows)];
+}
+
+function expectRow(start: number, compute: (round: Round) => Float64Array): ExpectedRow {
+  return { start, exact: compute(float64), plain: compute(float32) };
+}
+
+/** Query `row`, counted over all batch entries and heads. */
+export function expectAttention(inputs: AttentionInputs, size: AttentionSize, row: number): ExpectedRow {
+  const { H, K, L, S, E, causal } = size;
+  const head = Math.floor(row / L);
+  const kvHead = Math.floor(head / H) * K + Math.floor((head % H) / (H / K));
+  const keys = causal ? Math.min(S, (row % L) + 1) : S;
+  const { query, key, value } = inputs;
+  return expectRow(row * E, (round) => {
+    const scale = round(1 / Math.sqrt(E));
+    const scores = new Float64Array(keys);
+    for (let j = 0; j < keys; j++) {
+      let dot = 0;
+      for (let e = 0; e < E; e++)
+        dot = round(dot + round(query[row * E + e] * key[(kvHead * S + j) * E + e]));
+      scores[j] = round(dot * scale);
+    }
+    softmaxInPlace(scores, round);
+    const out = new Float64Array(E);
+    for (let j = 0; j < keys; j++)
+      for (let e = 0; e < E; e++) out[e] = round(out[e] + round(scores[j] * value[(kvHead * S + j) * E + e]));
+    return out;
+  });
+}
+
+export function expectProduct(
+  a: Float32Array,
+  b: Float32Array,
+  K: number,
+  N: number,
+  row: number,
+): ExpectedRow {
+  return expectRow(row * N, (round) => {
+    const out = new Float64Array(N);
+    for (let k = 0; k < K; k++)
+      for (let j = 0; j < N; j++) out[j] = round(out[j] + round(a[row * K + k] * b[k * N + j]));
+    return out;
+  });
+}
+
+export function expectSoftmax(x: Float32Array, columns: number, row: number): ExpectedRow {
+  return expectRow(row * columns, (round) => {
+    const out = Float64Array.from(x.subarray(row * columns, (row + 1) * columns));
+    softmaxInPlace(out, round);
+    return out;
+  });
+}
+
+function softmaxInPlace(x: Float64Array, round: Round): void {
+  const maximum = x.reduce((a, b) => Math.max(a, b), -Infinity);
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) {
+    x[i] = round(Math.exp(round(x[i] - maximum)));
+    sum = round(sum + x[i]);
+  }
+  for (let i = 0; i < x.length; i++) x[i] = round(x[i] / sum);
+}

@@ -1,0 +1,15 @@
+import fs from "node:fs";
+import path from "node:path";
+
+/** The project's folder, from wherever this file was compiled to. */
+export const projectRoot: string = findRoot(import.meta.dirname);
+
+export const peakFolder: string = path.join(projectRoot, "build", "peak");
+
+export function resultsFile(): string {
+  return path.join(projectRoot, "bench", "results", `${process.versions.node.split(".")[0]}.json`);
+}
+
+function findRoot(folder: string): string {
+  return fs.existsSync(path.join(folder, "package.json")) ? folder : findRoot(path.dirname(folder));
+}

@@ -1,0 +1,136 @@
+/**
+ * `npm run bench`: the package, naive and tuned JavaScript and the machine's SIMD peak, measured in turn.
+ * Every result is checked before anything is timed; after a mismatch there are no figures, and the exit
+ * code is 1.
+ */
+import fs from "node:fs";
+import path from "node:path";
+import { createAttentionCase } from "./attention-case.ts";
+import type { Case } from "./case.ts";
+import { type CaseFigures, rateOf, summarizeCase } from "./figures.ts";
+import { describeMachine } from "./machine.ts";
+import { createMatmulCase } from "./matmul-case.ts";
+import { type Candidate, measureInTurn, type Patience } from "./measure.ts";
+import { type Options, readOptions, usage } from "./options.ts";
+import { type Contender, createContenders, type KernelSet } from "./ours.ts";
+import { peakFolder, resultsFile } from "./paths.ts";
+import { compilePeak } from "./peak/compile.ts";
+import { createPeak, type Peak, runsHere } from "./peak/peak.ts";
+import { formatCase, formatMachine } from "./print.ts";
+import { type Shape, shapes } from "./shapes.ts";
+import { createSoftmaxCase } from "./softmax-case.ts";
+
+type Peaks = Partial<Record<KernelSet, Peak>>;
+
+const thorough: Patience = { rounds: 15, milliseconds: 60 };
+const quick: Patience = { rounds: 4, milliseconds: 20 };
+
+const legend = `FLOP: 4 B H L S E for attention (half of it causal), 2 M N K for products. Of peak, x naive and x tuned
+compare best runs. The package reads and writes tensors of its engine, the baselines plain Float32Arrays.
+Naive loops that would take too long run on a slice (one head, the first rows), scaled by counted FLOP.`;
+
+process.exitCode = main(process.argv.slice(2));
+
+function main(args: string[]): number {
+  const options = parse(args);
+  if (options === undefined) return 2;
+  if (options === "help") return print(usage);
+  const chosen = shapes.filter(({ name, kind }) => isWanted(`${kind} ${name}`, options.only));
+  if (chosen.length === 0) {
+    console.error(`no shape matches; there are: ${shapes.map(({ name }) => name).join(", ")}`);
+    return 2;
+  }
+
+  const machine = describeMachine();
+  const peaks = createPeaks();
+  const contenders = createContenders(Object.keys(peaks) as KernelSet[], machine.cores);
+  print(`${formatMachine(machine)}\n`);
+
+  const figures: CaseFigures[] = [];
+  for (const shape of chosen) {
+    const benchmark = createCase(shape, contenders);
+    if (!isRight(benchmark)) return 1;
+    const result = measureCase(benchmark, peaks, options.quick ? quick : thorough);
+    benchmark.dispose();
+    figures.push(result);
+    print(`${formatCase(result)}\n`);
+  }
+  print(legend);
+  for (const { engine } of contenders) engine.dispose();
+
+  const file = options.json ?? (options.quick || options.only.length > 0 ? undefined : resultsFile());
+  if (file !== undefined) {
+    const command = ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" ");
+    const loops = Object.fromEntries(Object.entries(peaks).map(([set, peak]) => [set, peak.loop]));
+    writeJson(file, { date: new Date().toISOString(), command, machine, peakLoops: loops, cases: figures });
+    print(`written: ${path.relative(process.cwd(), file)}`);
+  }
+  return 0;
+}
+
+function parse(args: string[]): Options | "help" | undefined {
+  try {
+    return readOptions(args);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    return undefined;
+  }
+}
+
+function isWanted(text: string, only: readonly string[]): boolean {
+  return only.length === 0 || only.some((part) => text.includes(part));
+}
+
+/** The peak of every kernel set that this V8 accepts. */
+function createPeaks(): Peaks {
+  const peaks: Peaks = {};
+  for (const set of ["strict", "relaxed"] as const) {
+    const bytes = compilePeak(set, peakFolder);
+    if (runsHere(bytes)) peaks[set] = createPeak(set, bytes);
+    else console.error(`${set} kernels: not on this Node version`);
+  }
+  return peaks;
+}
+
+function createCase(shape: Shape, contenders: readonly Contender[]): Case {
+  switch (shape.kind) {
+    case "attention":
+      return createAttentionCase(shape.name, shape.size, contenders);
+    case "matmul":
+      return createMatmulCase(shape.name, shape.size, contenders);
+    case "softmax":
+      return createSoftmaxCase(shape.name, shape.size, contenders);
+  }
+}
+
+function isRight({ kind, name, entries }: Case): boolean {
+  const wrong = entries
+    .map((entry) => [entry.name, entry.check()] as const)
+    .filter(([, mismatch]) => mismatch);
+  for (const [entry, mismatch] of wrong)
+    console.error(`wrong result: ${kind} ${name}, ${entry}: ${mismatch}`);
+  return wrong.length === 0;
+}
+
+function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): CaseFigures {
+  const sets = Object.entries(peaks) as [KernelSet, Peak][];
+  const peakCandidates = sets.map(
+    ([set, { flops, run }]): Candidate => ({ name: `peak ${set}`, work: flops, run }),
+  );
+  const timings = measureInTurn([...peakCandidates, ...benchmark.entries], patience);
+  const rates = sets.map(([set, { flops }], i) => [set, rateOf(flops, timings[i])]);
+  return summarizeCase(benchmark, timings.slice(sets.length), Object.fromEntries(rates));
+}
+
+function writeJson(file: string, content: unknown): void {
+  fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+  // Six digits: more than noise leaves meaning to, and lines that can be compared.
+  const shorten = (_key: string, x: unknown) =>
+    typeof x === "number" && !Number.isInteger(x) ? Number(x.toPrecision(6)) : x;
+  fs.writeFileSync(file, `${JSON.stringify(content, shorten, 2)}\n`);
+}
+
+function print(text: string): 0 {
+  console.log(text);
+  return 0;
+}

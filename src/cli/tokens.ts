@@ -1,0 +1,97 @@
+import type { TokenUnit } from "./arguments.ts";
+
+/** A text as the layer sees it. */
+export interface Tokens {
+  /** What the tokens are: what was asked for, or words where subwords are not to be had. */
+  readonly unit: TokenUnit;
+  /** The tokens' texts, in order. */
+  readonly texts: readonly string[];
+  /** Which row of the embedding each token is: numbered as they first appear. */
+  readonly ids: Int32Array;
+  /** How many different tokens there are. */
+  readonly distinct: number;
+  /** How many tokens the whole text has, of which `texts` may be the first. */
+  readonly total: number;
+  /** Why the unit is not the one asked for. */
+  readonly note?: string;
+}
+
+/** Splits a text into its first `limit` tokens. */
+export async function tokenize(text: string, unit: TokenUnit, limit: number = Infinity): Promise<Tokens> {
+  if (unit === "characters") return number(unit, graphemes(text), limit);
+  if (unit === "words") return number(unit, words(text), limit);
+  const tokenizer = await loadSubwords();
+  if (tokenizer === undefined)
+    return {
+      ...number("words", words(text), limit),
+      note: "subwords need the package gpt-tokenizer (npm install gpt-tokenizer); split into words instead",
+    };
+  // Texts that look like control tokens, <|endoftext|> say, are plain text here.
+  const codes = tokenizer.encode(text, { disallowedSpecial: new Set() });
+  const { ids, distinct } = numberAsTheyAppear(codes.slice(0, limit));
+  const spelled = new Map<number, string>();
+  const texts = Array.from(ids, (id, i) => {
+    if (!spelled.has(id)) spelled.set(id, tokenizer.decode([codes[i]!]) || "\ufffd"); // part of a character
+    return spelled.get(id)!;
+  });
+  return { unit, texts, ids, distinct, total: codes.length };
+}
+
+/** What a reader takes for one character, accents and emoji sequences included. */
+export function graphemes(text: string): string[] {
+  return Array.from(
+    new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text),
+    ({ segment }) => segment,
+  );
+}
+
+/**
+ * Words and punctuation marks, without the space between them. A run of one mark (``` or ---) is one
+ * token, which keeps Markdown readable.
+ */
+export function words(text: string): string[] {
+  const found: string[] = [];
+  let end = -1;
+  for (const { segment, index, isWordLike } of new Intl.Segmenter("en", { granularity: "word" }).segment(
+    text,
+  )) {
+    if (segment.trim() === "") continue;
+    const last = found.length - 1;
+    if (!isWordLike && index === end && found[last]!.startsWith(segment)) found[last] += segment;
+    else found.push(segment);
+    end = index + segment.length;
+  }
+  return found;
+}
+
+function number(unit: TokenUnit, texts: string[], limit: number): Tokens {
+  const kept = texts.slice(0, limit);
+  return { unit, texts: kept, ...numberAsTheyAppear(kept), total: texts.length };
+}
+
+function numberAsTheyAppear(tokens: readonly (string | number)[]): { ids: Int32Array; distinct: number } {
+  const known = new Map<string | number, number>();
+  const ids = Int32Array.from(tokens, (token: string | number) => {
+    const id = known.get(token) ?? known.size;
+    known.set(token, id);
+    return id;
+  });
+  return { ids, distinct: known.size };
+}
+
+interface SubwordTokenizer {
+  encode(text: string, options: { disallowedSpecial: Set<string> }): number[];
+  decode(codes: number[]): string;
+}
+
+/** An optional peer: its vocabulary lies inside it, so nothing is fetched. r50k_base is GPT-2's vocabulary. */
+const subwordModule: string = "gpt-tokenizer/encoding/r50k_base";
+
+async function loadSubwords(): Promise<SubwordTokenizer | undefined> {
+  try {
+    return (await import(subwordModule)) as SubwordTokenizer;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") return undefined;
+    throw error;
+  }
+}

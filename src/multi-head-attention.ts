@@ -1,0 +1,209 @@
+import type { CallOptions } from "./calls/call-options.ts";
+import { engineFor } from "./default-engine.ts";
+import type { Engine } from "./engine.ts";
+import { AttentionError } from "./errors.ts";
+import { type ForwardMasks, type ForwardResult, forwardCall, type LayerState } from "./layer/forward.ts";
+import { disposeWeights, type PackedWeights, packWeights } from "./layer/packed-weights.ts";
+import {
+  checkDivides,
+  initialWeights,
+  type LayerSizes,
+  type LayerWeights,
+  readStateDict,
+  type StateDict,
+  writeStateDict,
+} from "./layer/weights.ts";
+import type { Tensor } from "./tensor.ts";
+import type { TensorLike } from "./tensor-like.ts";
+import { checkFlag, checkNames, checkWhole } from "./validate/options.ts";
+
+export type { ForwardResult } from "./layer/forward.ts";
+export type { StateDict } from "./layer/weights.ts";
+
+/** How a layer is made. */
+export interface MultiHeadAttentionOptions {
+  /** E, the size of a token in and out. */
+  readonly embedDim: number;
+  /** H, the number of query heads. */
+  readonly numHeads: number;
+  /** K, the number of key/value heads; a divisor of H. Default H. */
+  readonly numKvHeads?: number;
+  /** D, the size of a head. Default E / H. */
+  readonly headDim?: number;
+  /** Size of a key and of a value token. Default E. */
+  readonly kdim?: number;
+  readonly vdim?: number;
+  /** Whether projections have a bias. Default true. */
+  readonly bias?: boolean;
+  /** Append one learned key and value to every sequence. Default false. */
+  readonly addBiasKv?: boolean;
+  /** Append a key and a value of zeros. Default false. */
+  readonly addZeroAttn?: boolean;
+  /** Seed of the weights: the same seed gives the same weights on every machine. Default 0. */
+  readonly seed?: number;
+  /** The engine that computes. Default: one that is made on first use. */
+  readonly engine?: Engine;
+}
+
+/** What a state dict does not say of its layer. */
+export interface FromStateDictOptions {
+  readonly numHeads: number;
+  readonly numKvHeads?: number;
+  readonly addZeroAttn?: boolean;
+  readonly engine?: Engine;
+}
+
+/** Options of a pass. */
+export interface ForwardOptions extends ForwardMasks, Pick<CallOptions, "signal"> {}
+
+const forwardNames: ReadonlySet<string> = new Set([
+  "keyPaddingMask",
+  "attnMask",
+  "causal",
+  "needWeights",
+  "averageWeights",
+  "signal",
+]);
+
+const optionNames: ReadonlySet<string> = new Set([
+  "embedDim",
+  "numHeads",
+  "numKvHeads",
+  "headDim",
+  "kdim",
+  "vdim",
+  "bias",
+  "addBiasKv",
+  "addZeroAttn",
+  "seed",
+  "engine",
+]);
+
+/**
+ * Multi-head attention, concat(head_1, ..., head_H) W_O with head_h = attention(Q W_Q, K W_K, V W_V): "Attention Is All
+ * You Need" (Vaswani et al., 2017, section 3.2.2), with the parameters, and their names in a state dict, of PyTorch's
+ * `nn.MultiheadAttention` (batch first). Masks keep this library's polarity: 1 = attend, where PyTorch's boolean
+ * masks say 1 = ignore.
+ *
+ * @example
+ * ```ts
+ * import { MultiHeadAttention, tensor } from "wasm-attention";
+ * const layer = new MultiHeadAttention({ embedDim: 64, numHeads: 4, seed: 1 });
+ * const tokens = tensor(new Float32Array(2 * 10 * 64).fill(0.5), [2, 10, 64]);
+ * const { output, weights } = await layer.forward(tokens, tokens, tokens, { causal: true, needWeights: true });
+ * console.log(output.shape, weights?.shape); // [ 2, 10, 64 ] [ 2, 10, 10 ]
+ * ```
+ */
+export class MultiHeadAttention {
+  readonly embedDim: number;
+  readonly numHeads: number;
+  readonly numKvHeads: number;
+  readonly headDim: number;
+  readonly #layer: LayerState;
+  readonly #engine: Engine | undefined;
+  #packed: PackedWeights | undefined;
+  #disposed = false;
+
+  /**
+   * A layer with weights as PyTorch initialises them, from a seed.
+   *
+   * @throws AttentionError `ERR_OPTION` for sizes that are no positive whole numbers or heads that do not divide
+   */
+  constructor(options: MultiHeadAttentionOptions);
+  /** @internal */
+  constructor(options: MultiHeadAttentionOptions, made: LayerState);
+  constructor(options: MultiHeadAttentionOptions, made: LayerState = seeded(options)) {
+    this.#layer = made;
+    this.#engine = options.engine;
+    this.embedDim = made.sizes.embedDim;
+    this.numHeads = made.sizes.numHeads;
+    this.numKvHeads = made.sizes.numKvHeads;
+    this.headDim = made.sizes.headDim;
+  }
+
+  /**
+   * A layer with the weights of a PyTorch `nn.MultiheadAttention`: `in_proj_weight` or `q_proj_weight`,
+   * `k_proj_weight` and `v_proj_weight`, `in_proj_bias`, `bias_k`, `bias_v`, `out_proj.weight`, `out_proj.bias`. Sizes and
+   * biases are what is there. The weights are copied.
+   *
+   * @throws AttentionError `ERR_OPTION` for a name that is missing or unknown, `ERR_SHAPE` for sizes that do not fit
+   */
+  static fromStateDict(stateDict: StateDict, options: FromStateDictOptions): MultiHeadAttention {
+    const { numHeads, numKvHeads, addZeroAttn = false, engine } = options;
+    checkWhole("numHeads", numHeads, 1);
+    checkFlag("addZeroAttn", addZeroAttn);
+    const { sizes, weights } = readStateDict(stateDict, { numHeads, numKvHeads });
+    return new MultiHeadAttention({ ...sizes, engine }, { sizes, weights, addZeroAttn });
+  }
+
+  /** The weights by PyTorch's names; copies. */
+  toStateDict(): Record<string, Tensor> {
+    return writeStateDict(this.#layer.sizes, this.#layer.weights);
+  }
+
+  /**
+   * One pass, off the event loop.
+   *
+   * @param query `[B, L, E]`, or `[L, E]` unbatched
+   * @param key `[B, S, kdim]`; the query by default (self-attention)
+   * @param value `[B, S, vdim]`; the key by default (cross-attention)
+   * @returns `output` `[B, L, E]`, and with `needWeights` `weights` `[B, L, S']` (`[B, H, L, S']` with
+   *   `averageWeights: false`), whose columns are the keys, then bias_k, then the zero key
+   * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for arguments that do not fit, `ERR_DISPOSED`
+   */
+  async forward(
+    query: TensorLike,
+    key: TensorLike = query,
+    value: TensorLike = key,
+    options: ForwardOptions = {},
+  ): Promise<ForwardResult> {
+    options.signal?.throwIfAborted();
+    const engine = engineFor({ engine: this.#engine });
+    return engine.runtime.run(this.#call(engine, query, key, value, options), options.signal);
+  }
+
+  /** One pass here and now; the same as `forward`. */
+  forwardSync(
+    query: TensorLike,
+    key: TensorLike = query,
+    value: TensorLike = key,
+    options: ForwardOptions = {},
+  ): ForwardResult {
+    const engine = engineFor({ engine: this.#engine });
+    return engine.runtime.runSync(this.#call(engine, query, key, value, options));
+  }
+
+  #call(engine: Engine, query: TensorLike, key: TensorLike, value: TensorLike, options: ForwardOptions) {
+    if (this.#disposed) throw new AttentionError("ERR_DISPOSED", "this layer is disposed");
+    checkNames(options, forwardNames);
+    const pack = (): PackedWeights => (this.#packed ??= packWeights(this.#layer.weights, engine.runtime));
+    return forwardCall(this.#layer, pack, query, key, value, options);
+  }
+
+  /** Gives the memory of the packed weights back. Twice is fine. */
+  dispose(): void {
+    this.#disposed = true;
+    if (this.#packed) disposeWeights(this.#packed);
+    this.#packed = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+function seeded(options: MultiHeadAttentionOptions): LayerState {
+  checkNames(options, optionNames);
+  const { embedDim, numHeads, bias = true, addBiasKv = false, addZeroAttn = false } = options;
+  const { numKvHeads = numHeads, kdim = embedDim, vdim = embedDim } = options;
+  for (const [name, size] of Object.entries({ embedDim, numHeads, numKvHeads, kdim, vdim }))
+    checkWhole(name, size, 1);
+  for (const [name, flag] of Object.entries({ bias, addBiasKv, addZeroAttn })) checkFlag(name, flag);
+  checkDivides(numKvHeads, numHeads, "numHeads", "numKvHeads");
+  if (options.headDim === undefined) checkDivides(numHeads, embedDim, "embedDim");
+  const headDim = options.headDim ?? embedDim / numHeads;
+  checkWhole("headDim", headDim, 1);
+  const sizes: LayerSizes = { embedDim, numHeads, numKvHeads, headDim, kdim, vdim };
+  const weights: LayerWeights = initialWeights(sizes, { bias, addBiasKv, seed: options.seed });
+  return { sizes, weights, addZeroAttn };
+}
