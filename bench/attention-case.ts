@@ -1,6 +1,6 @@
-import * as naive from "./baselines/naive.ts";
-import type { AttentionInputs, AttentionSize } from "./baselines/problem.ts";
-import * as tuned from "./baselines/tuned.ts";
+import * as naive from "#baselines/naive";
+import type { AttentionInputs, AttentionSize } from "#baselines/problem";
+import * as tuned from "#baselines/tuned";
 import { affordableWork, type Case, type Entry } from "./case.ts";
 import { type ExpectedRow, expectAttention, findMismatch, sampleRows } from "./check.ts";
 import type { Contender } from "./ours.ts";

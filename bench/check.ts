@@ -2,7 +2,7 @@
  * Results are checked before they are timed: sample rows against float64, allowed twice the error of the
  * plain float32 algorithm (every operation rounded, in order) plus 2^-22 of the largest output.
  */
-import type { AttentionInputs, AttentionSize } from "./baselines/problem.ts";
+import type { AttentionInputs, AttentionSize } from "#baselines/problem";
 
 /** A row of a result as float64 and as the plain float32 algorithm have it, and where it lies. */
 export interface ExpectedRow {

@@ -1,5 +1,5 @@
-import * as naive from "./baselines/naive.ts";
-import * as tuned from "./baselines/tuned.ts";
+import * as naive from "#baselines/naive";
+import * as tuned from "#baselines/tuned";
 import { affordableWork, type Case, type Entry } from "./case.ts";
 import { type ExpectedRow, expectProduct, findMismatch, sampleRows } from "./check.ts";
 import type { Contender } from "./ours.ts";

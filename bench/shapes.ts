@@ -1,5 +1,5 @@
 /** What is measured: shapes of published models, from their configuration files or papers. */
-import type { AttentionSize } from "./baselines/problem.ts";
+import type { AttentionSize } from "#baselines/problem";
 
 /** `[M, K] x [K, N]`. */
 export interface MatmulSize {

@@ -1,5 +1,5 @@
-import * as naive from "./baselines/naive.ts";
-import * as tuned from "./baselines/tuned.ts";
+import * as naive from "#baselines/naive";
+import * as tuned from "#baselines/tuned";
 import type { Case, Entry } from "./case.ts";
 import { type ExpectedRow, expectSoftmax, findMismatch, sampleRows } from "./check.ts";
 import type { Contender } from "./ours.ts";
