@@ -18,6 +18,9 @@ import { packPanel } from "./pack";
 import { loadTail_f32x4, madd_f32x4, storeTail_f32x4 } from "./simd";
 import { DEPTH_BLOCK, LANES, PANEL, PANEL_BYTES, ROWS } from "./tile-sizes";
 
+/** Below this many rows a product is bound by reading b, and packing it would be most of the work. */
+const FEW_ROWS: i32 = 4;
+
 /** Scratch: one packed panel, then a tile of results for the columns that do not fill a panel. */
 const EDGE: usize = DEPTH_BLOCK * PANEL_BYTES;
 
@@ -36,6 +39,11 @@ export function matmulTile(address: usize, tile: i32, scratch: usize): void {
   const result = p.result + entry * p.resultBatchStride + row * p.resultRowStride;
 
   if (p.depth == 0) return multiplyNothing(p, result, rows, column, columns);
+  if (!p.packed && p.bColumnStride == 4 && rows < FEW_ROWS) {
+    multiplyFewRows(p, a, b + column * 4, result + column * 4, rows, columns);
+    if (p.scale != 1 || p.bias != 0) scaleAndAddBias(p, result + column * 4, rows, column, columns);
+    return;
+  }
   for (let k: i32 = 0; k < p.depth; k += DEPTH_BLOCK) {
     const depth = min(DEPTH_BLOCK, p.depth - k);
     for (let c = column; c < column + columns; c += PANEL) {
@@ -53,6 +61,57 @@ export function matmulTile(address: usize, tile: i32, scratch: usize): void {
 
 function entryOffset(offsets: usize, stride: usize, entry: i32): usize {
   return offsets == 0 ? entry * stride : load<u32>(offsets + (entry << 2));
+}
+
+/** Few rows: packing b would cost as much as the product. Each row of the result is a sum of rows of b, read in order. */
+function multiplyFewRows(p: MatmulParameters, a: usize, b: usize, result: usize, rows: i32, columns: i32): void {
+  for (let i: i32 = 0; i < rows; i++) {
+    const row = result + i * p.resultRowStride;
+    memory.fill(row, 0, columns << 2);
+    let factor = a + i * p.aRowStride;
+    let source = b;
+    let k: i32 = 0;
+    for (; k + 4 <= p.depth; k += 4) {
+      addFourRows(columns, factor, p.aDepthStride, source, p.bDepthStride, row);
+      factor += 4 * p.aDepthStride;
+      source += 4 * p.bDepthStride;
+    }
+    for (; k < p.depth; k++) {
+      addRow(columns, v128.load32_splat(factor), source, row);
+      factor += p.aDepthStride;
+      source += p.bDepthStride;
+    }
+  }
+}
+
+/** c += a0 b0 + a1 b1 + a2 b2 + a3 b3, in this order: c is read and written once for four rows of b. */
+function addFourRows(columns: i32, a: usize, aStride: usize, b0: usize, stride: usize, c: usize): void {
+  const a0 = v128.load32_splat(a), a1 = v128.load32_splat(a + aStride);
+  const a2 = v128.load32_splat(a + 2 * aStride), a3 = v128.load32_splat(a + 3 * aStride);
+  const b1 = b0 + stride, b2 = b1 + stride, b3 = b2 + stride;
+  const whole: usize = (columns & ~(LANES - 1)) << 2;
+  for (let at: usize = 0; at < whole; at += 16) {
+    let sum = madd_f32x4(a0, v128.load(b0 + at), v128.load(c + at));
+    sum = madd_f32x4(a1, v128.load(b1 + at), sum);
+    sum = madd_f32x4(a2, v128.load(b2 + at), sum);
+    v128.store(c + at, madd_f32x4(a3, v128.load(b3 + at), sum));
+  }
+  const rest = columns & (LANES - 1);
+  if (rest == 0) return;
+  let sum = madd_f32x4(a0, loadTail_f32x4(b0 + whole, rest, 0), loadTail_f32x4(c + whole, rest, 0));
+  sum = madd_f32x4(a1, loadTail_f32x4(b1 + whole, rest, 0), sum);
+  sum = madd_f32x4(a2, loadTail_f32x4(b2 + whole, rest, 0), sum);
+  storeTail_f32x4(c + whole, madd_f32x4(a3, loadTail_f32x4(b3 + whole, rest, 0), sum), rest);
+}
+
+function addRow(columns: i32, a: v128, b: usize, c: usize): void {
+  const whole: usize = (columns & ~(LANES - 1)) << 2;
+  for (let at: usize = 0; at < whole; at += 16)
+    v128.store(c + at, madd_f32x4(a, v128.load(b + at), v128.load(c + at)));
+  const rest = columns & (LANES - 1);
+  if (rest == 0) return;
+  const sum = madd_f32x4(a, loadTail_f32x4(b + whole, rest, 0), loadTail_f32x4(c + whole, rest, 0));
+  storeTail_f32x4(c + whole, sum, rest);
 }
 
 /** A product over nothing is zero, plus the bias. */

@@ -89,7 +89,7 @@ export function readArguments(args: readonly string[]): Command {
     head: whole("head", values.head, 0, 1023) ?? 0,
     causal: values.causal ?? false,
     positions: choice("positions", values.positions, positionKinds) ?? "sinusoidal",
-    seed: whole("seed", values.seed, 0, Number.MAX_SAFE_INTEGER - seedsInUse) ?? 0,
+    seed: whole("seed", values.seed, 0, 2 ** 32 - 1) ?? 0,
     kernels: choice("kernels", values.kernels, kernelChoices),
     threads: values.threads === "auto" ? "auto" : whole("threads", values.threads, 1, 1024, " or auto"),
     maxTokens: whole("max-tokens", values["max-tokens"], 1, 1_000_000) ?? 8192,
@@ -102,9 +102,6 @@ export function readArguments(args: readonly string[]): Command {
   return { name: "explore", options: explore };
 }
 
-/** The embedding, the layer and the positions each draw from a seed of their own: seed, seed + 1, seed + 2. */
-const seedsInUse = 3;
-
 function misuse(message: string): CommandError {
   return new CommandError(2, `${message} (wasm-attention --help lists everything)`);
 }
@@ -115,11 +112,12 @@ function parse(
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
   } catch (error) {
+    const { message } = error as Error;
+    const valueless = /^Option '(?:-\w, )?(--[\w-]+).*(?:ambiguous|argument missing)/.exec(message);
+    if (valueless) throw misuse(`${valueless[1]} expected a value`);
     // The first sentence says what is wrong; further ones explain how to pass a positional with a dash.
-    const [sentence] = (error as Error).message.split(/\. (?=[A-Z])|\n/);
-    throw misuse(
-      sentence!.charAt(0).toLowerCase() + sentence!.slice(1).replaceAll("'", '"').replace(/\.$/, ""),
-    );
+    const [sentence] = message.split(/\. (?=[A-Z])|\n/);
+    throw misuse(sentence!.charAt(0).toLowerCase() + sentence!.slice(1).replaceAll("'", '"'));
   }
 }
 

@@ -52,9 +52,9 @@ export function drawHeatMap(map: HeatMap, style: HeatMapStyle): string[] {
 
 /** What the shades mean, in one line. */
 export function legend(depth: ColourDepth): string {
-  if (depth === 1) return "blank < 5%, ░ < 25%, ▒ < 50%, ▓ < 75%, █ up to the largest weight of the row";
+  if (depth === 1) return "░ from 5%, ▒ 25%, ▓ 50%, █ 75% of the largest weight drawn in the row.";
   const ramp = [0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1].map((level) => paint("  ", level, depth));
-  return `0 ${ramp.join("")} the largest weight of the row`;
+  return `0 ${ramp.join("")} the largest weight drawn in the row.`;
 }
 
 /** One cell: `level` from 0 to 1, or NaN. */

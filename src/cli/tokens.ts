@@ -39,10 +39,7 @@ export async function tokenize(text: string, unit: TokenUnit, limit: number = In
 
 /** What a reader takes for one character, accents and emoji sequences included. */
 export function graphemes(text: string): string[] {
-  return Array.from(
-    new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text),
-    ({ segment }) => segment,
-  );
+  return Array.from(segments(text, "grapheme"), ({ segment }) => segment);
 }
 
 /**
@@ -51,17 +48,38 @@ export function graphemes(text: string): string[] {
  */
 export function words(text: string): string[] {
   const found: string[] = [];
-  let end = -1;
-  for (const { segment, index, isWordLike } of new Intl.Segmenter("en", { granularity: "word" }).segment(
-    text,
-  )) {
-    if (segment.trim() === "") continue;
+  let adjacent = false;
+  for (const { segment, isWordLike } of segments(text, "word")) {
     const last = found.length - 1;
-    if (!isWordLike && index === end && found[last]!.startsWith(segment)) found[last] += segment;
-    else found.push(segment);
-    end = index + segment.length;
+    const blank = segment.trim() === "";
+    if (adjacent && !blank && !isWordLike && found[last]!.startsWith(segment)) found[last] += segment;
+    else if (!blank) found.push(segment);
+    adjacent = !blank;
   }
   return found;
+}
+
+/** Characters that are segmented at once. */
+const chunkLength = 4096;
+
+/**
+ * The segments of a text. `Intl.Segmenter` copies the whole string for every segment that it gives (so
+ * V8 does), which takes a minute for a book: it gets a chunk at a time. Each chunk is cut off before its
+ * last blank, or before its last two segments, as what follows may belong to them: "3.14" is one word.
+ */
+function* segments(text: string, granularity: "grapheme" | "word"): Generator<Intl.SegmentData> {
+  const segmenter = new Intl.Segmenter("en", { granularity });
+  for (let begin = 0, end = 0; begin < text.length; begin = end) {
+    end = Math.min(text.length, begin + chunkLength);
+    const found = [...segmenter.segment(text.slice(begin, end))];
+    if (end < text.length) {
+      const blank = found.findLastIndex(({ segment }) => segment.trim() === "");
+      const keep = blank > 0 ? blank : Math.max(1, found.length - 2);
+      const [cut] = found.splice(keep);
+      if (cut !== undefined) end = begin + cut.index;
+    }
+    yield* found;
+  }
 }
 
 function number(unit: TokenUnit, texts: string[], limit: number): Tokens {

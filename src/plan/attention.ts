@@ -72,19 +72,30 @@ export function addAttention(
   operands: AttentionOperands,
   output: HeadLayout,
 ): void {
-  const { B, H, K, L, S, E, V, scale, similarity } = problem;
-  const group = K === 0 ? 0 : H / K;
+  const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window } = problem;
   const cut = cutAttention(problem);
-  const masks = maskParameters(program, problem);
-  const plain = masks.mask === undefined && masks.bias === undefined && similarity === "dot" && scale > 0;
+  const booleanMask = mask?.boolean ? mask : undefined;
+  const additiveMask = mask?.boolean ? undefined : mask;
+  const firstBias = additiveMask ?? bias;
+  const secondBias = additiveMask && bias;
+  const plain = mask === undefined && bias === undefined && similarity === "dot" && scale > 0;
+  // One literal without spreads: V8 makes a record of it, where a spread of this size becomes a hash table.
   program.stage(
     "attention",
     {
-      ...operands,
-      ...masks,
-      ...positions(program, problem),
+      query: operands.query,
+      key: operands.key,
+      value: operands.value,
+      output: operands.output,
+      logSumExp: operands.logSumExp,
+      weights: operands.weights,
+      mask: booleanMask && program.input(booleanMask.data),
+      bias: firstBias && program.input(firstBias.data),
+      secondBias: secondBias && program.input(secondBias.data),
+      offsets: perEntry(program, problem.offsets, problem.offsets[0] ?? 0),
+      lengths: perEntry(program, problem.lengths, S),
       kvHeads: K,
-      group,
+      group: K === 0 ? 0 : H / K,
       queryLength: L,
       keyLength: S,
       headSize: E,
@@ -93,12 +104,36 @@ export function addAttention(
       tilesPerGroup: cut.tilesPerGroup,
       keysPerStep: cut.keysPerStep,
       similarity: similarities.indexOf(similarity),
+      offset: problem.offsets[0] ?? 0,
       finalScores: plain ? 0 : 1,
+      left: Math.min(window[0], UNBOUNDED),
+      // Causality is a window that ends at the query itself.
+      right: problem.causal ? 0 : Math.min(window[1], UNBOUNDED),
       scale,
-      ...strides("query", problem.query),
-      ...strides("key", problem.key),
-      ...strides("value", problem.value),
-      ...strides("output", output),
+      queryBatchStride: query.batchStride * 4,
+      queryHeadStride: query.headStride * 4,
+      queryRowStride: query.rowStride * 4,
+      keyBatchStride: key.batchStride * 4,
+      keyHeadStride: key.headStride * 4,
+      keyRowStride: key.rowStride * 4,
+      valueBatchStride: value.batchStride * 4,
+      valueHeadStride: value.headStride * 4,
+      valueRowStride: value.rowStride * 4,
+      outputBatchStride: output.batchStride * 4,
+      outputHeadStride: output.headStride * 4,
+      outputRowStride: output.rowStride * 4,
+      maskBatchStride: strideOf(booleanMask, 0),
+      maskHeadStride: strideOf(booleanMask, 1),
+      maskRowStride: strideOf(booleanMask, 2),
+      maskKeyStride: strideOf(booleanMask, 3),
+      biasBatchStride: strideOf(firstBias, 0) * 4,
+      biasHeadStride: strideOf(firstBias, 1) * 4,
+      biasRowStride: strideOf(firstBias, 2) * 4,
+      biasKeyStride: strideOf(firstBias, 3) * 4,
+      secondBiasBatchStride: strideOf(secondBias, 0) * 4,
+      secondBiasHeadStride: strideOf(secondBias, 1) * 4,
+      secondBiasRowStride: strideOf(secondBias, 2) * 4,
+      secondBiasKeyStride: strideOf(secondBias, 3) * 4,
     },
     {
       tiles: B * K * cut.tilesPerGroup,
@@ -107,6 +142,18 @@ export function addAttention(
       work: 2 * B * H * L * S * (E + V),
     },
   );
+}
+
+function strideOf(mask: SpreadMask | undefined, dimension: number): number {
+  return mask === undefined ? 0 : mask.strides[dimension]!;
+}
+
+/** A number for each batch entry, absent where it is the same for all. */
+function perEntry(program: Program, numbers: readonly number[], usual: number): Operand | undefined {
+  for (const n of numbers) {
+    if (n !== usual) return program.input(Int32Array.from(numbers));
+  }
+  return undefined;
 }
 
 /** How many panels a tile holds, and how many keys a step. Neither changes a bit of any row. */
@@ -130,64 +177,5 @@ function cutAttention({ B, H, K, L, E, V }: AttentionShape): {
     tilesPerGroup: Math.ceil(groupPanels / panels),
     keysPerStep: Math.max(1, Math.floor(STEP_WORK / keyWork / KEY_BLOCK)) * KEY_BLOCK,
     scratch: blockBytes + panels * panelBytes,
-  };
-}
-
-type Name = "query" | "key" | "value" | "output";
-type Strides<N extends Name> = Record<`${N}BatchStride` | `${N}HeadStride` | `${N}RowStride`, number>;
-
-function strides<N extends Name>(name: N, { batchStride, headStride, rowStride }: HeadLayout): Strides<N> {
-  return {
-    [`${name}BatchStride`]: batchStride * 4,
-    [`${name}HeadStride`]: headStride * 4,
-    [`${name}RowStride`]: rowStride * 4,
-  } as Strides<N>;
-}
-
-/** Causality is a window that ends at the query itself. */
-function positions(
-  program: Program,
-  { causal, window, offsets, lengths, S }: AttentionShape,
-): { left: number; right: number; offset: number; offsets?: Operand; lengths?: Operand } {
-  const [left, right] = window.map((n) => Math.min(n, UNBOUNDED)) as [number, number];
-  const offset = offsets[0] ?? 0;
-  return {
-    left,
-    right: causal ? 0 : right,
-    offset,
-    offsets: offsets.every((n) => n === offset) ? undefined : program.input(Int32Array.from(offsets)),
-    lengths: lengths.every((n) => n === S) ? undefined : program.input(Int32Array.from(lengths)),
-  };
-}
-
-interface MaskParameters {
-  mask?: Operand;
-  bias?: Operand;
-  secondBias?: Operand;
-}
-
-/** A boolean mask is one operand, additive ones are up to two, each with its strides. */
-function maskParameters(program: Program, { mask, bias }: AttentionShape): MaskParameters {
-  const additive = [mask?.boolean === false ? mask : undefined, bias].filter((term) => term !== undefined);
-  return {
-    ...(mask?.boolean ? maskOperand(program, "mask", mask, 1) : {}),
-    ...(additive[0] ? maskOperand(program, "bias", additive[0], 4) : {}),
-    ...(additive[1] ? maskOperand(program, "secondBias", additive[1], 4) : {}),
-  };
-}
-
-function maskOperand(
-  program: Program,
-  name: keyof MaskParameters,
-  mask: SpreadMask,
-  bytes: number,
-): MaskParameters {
-  const [batch, head, row, key] = mask.strides as [number, number, number, number];
-  return {
-    [name]: program.input(mask.data),
-    [`${name}BatchStride`]: batch * bytes,
-    [`${name}HeadStride`]: head * bytes,
-    [`${name}RowStride`]: row * bytes,
-    [`${name}KeyStride`]: key * bytes,
   };
 }

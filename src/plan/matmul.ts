@@ -34,6 +34,8 @@ export interface Product {
 const TILE_ROWS = 240;
 /** Operations of a tile: under half a millisecond at 25 GFLOP/s. */
 const TILE_WORK = 1e7;
+/** Reading an element of b from memory takes as long as this many operations: a tile of few rows is bound by that. */
+const TILE_WORK_PER_ELEMENT = 32;
 /** A panel, and the edge tile of results. */
 const SCRATCH: number = (DEPTH_BLOCK + 8) * PANEL * 4;
 

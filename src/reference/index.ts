@@ -4,7 +4,7 @@
  *
  * @module
  */
-export type { ReferenceAttentionOptions } from "../validate/attention.ts";
+export type { ProblemOptions as ReferenceAttentionOptions } from "../validate/attention.ts";
 export type { RelativeBias } from "../validate/relative-bias.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";

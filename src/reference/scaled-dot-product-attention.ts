@@ -1,8 +1,5 @@
-import {
-  type AttentionProblem,
-  type ReferenceAttentionOptions,
-  readAttention,
-} from "../validate/attention.ts";
+import { AttentionError } from "../errors.ts";
+import { type AttentionProblem, type ProblemOptions, readAttention } from "../validate/attention.ts";
 import { headLayout, headShape, rowOffset } from "../validate/heads.ts";
 import { biasedScore, cappedScore, scaledScore } from "./scores.ts";
 import { softmaxRow } from "./softmax-row.ts";
@@ -48,8 +45,9 @@ export function scaledDotProductAttention(
   query: ReferenceInput,
   key: ReferenceInput,
   value: ReferenceInput,
-  options: ReferenceAttentionOptions = {},
+  options: ProblemOptions = {},
 ): ReferenceAttention {
+  checkSupported(options);
   const problem = readAttention(query, key, value, options);
   const { B, H, L, S, rank } = problem;
   const layout = options.layout ?? "BHLE";
@@ -101,4 +99,11 @@ function allScores(problem: AttentionProblem, which: "scaled" | "capped" | "bias
       for (let i = 0; i < L; i++)
         for (let j = 0; j < S; j++) scores.data[index++] = score(problem, b, h, i, j);
   return scores;
+}
+
+/** An oracle that passed over what it cannot do would be wrong without a word. */
+function checkSupported(options: object): void {
+  for (const name of ["cuSeqlens", "blockMask"])
+    if (name in options)
+      throw new AttentionError("ERR_UNSUPPORTED", `"${name}" is not implemented by the reference`);
 }

@@ -1,15 +1,15 @@
 import type { Layout, MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import type { VectorLike } from "../tensor-like.ts";
-import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
+import { type FloatTensor, float32, float32or64, readFloats } from "./floats.ts";
 import { type HeadView, viewHeads } from "./heads.ts";
 import { type SpreadMask, spreadMask } from "./mask.ts";
 import { checkChoice, checkNumber } from "./options.ts";
 import { type BucketTable, type RelativeBias, readRelativeBias } from "./relative-bias.ts";
 import { readVector, readWholeVector } from "./vector.ts";
 
-/** The options of the reference attention: what is computed, nothing about where or how fast. */
-export interface ReferenceAttentionOptions extends ScoreOptions {
+/** All options that say what is computed, nothing about where or how fast. */
+export interface ProblemOptions extends ScoreOptions {
   /** `[left, right]`: key j is allowed for position p where p - left <= j <= p + right; -1 = unbounded. */
   readonly window?: readonly [left: number, right: number];
   /** How many of the S keys are valid, one number per batch entry. */
@@ -54,6 +54,7 @@ export interface AttentionProblem {
   readonly offsets: readonly number[];
 }
 
+const unbounded: readonly [number, number] = [-1, -1];
 const causalChoices = [false, true, "top-left", "bottom-right"] as const;
 
 /** Checks the arguments of an attention against each other. */
@@ -61,19 +62,20 @@ export function readAttention(
   query: FloatTensor,
   key: FloatTensor,
   value: FloatTensor,
-  options: ReferenceAttentionOptions,
+  options: ProblemOptions,
   types: readonly string[] = float32or64,
 ): AttentionProblem {
-  const { similarity = "dot", causal = false, window = [-1, -1], softcap = 0 } = options;
+  const { similarity = "dot", causal = false, window = unbounded, softcap = 0 } = options;
   checkOptions(options);
-  const { B, H, K, L, S, E, ...views } = readHeads(query, key, value, options.layout ?? "BHLE", types);
+  const { rank, B, H, K, L, S, E, ...views } = readHeads(query, key, value, options.layout ?? "BHLE", types);
   // Heads of size 0 have scores of 0, whatever the scale.
   const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
   checkNumber("scale", scale);
   const scores = [B, H, L, S];
   const lengths = readLengths(options.kvLengths, B, S);
+  // One literal without spreads: V8 makes a record of it, where a spread of this size becomes a hash table.
   return {
-    ...views,
+    rank,
     B,
     H,
     K,
@@ -81,11 +83,14 @@ export function readAttention(
     S,
     E,
     V: views.value.size,
+    query: views.query,
+    key: views.key,
+    value: views.value,
     similarity,
     scale,
     softcap,
     mask: options.mask && spreadMask("mask", options.mask, scores),
-    bias: options.bias && spreadMask("bias", options.bias as MaskLike, scores, ["Float32Array"]),
+    bias: options.bias && spreadMask("bias", options.bias as MaskLike, scores, float32),
     relativeBias: options.relativeBias && readRelativeBias(options.relativeBias, H),
     alibiSlopes: options.alibiSlopes && readVector("alibiSlopes", options.alibiSlopes, H),
     sinks: options.sinks && readVector("sinks", options.sinks, H),
@@ -96,17 +101,18 @@ export function readAttention(
   };
 }
 
-function checkOptions(options: ReferenceAttentionOptions): void {
-  // An oracle that passed over what it cannot do would be wrong without a word.
-  for (const name of ["cuSeqlens", "blockMask"])
-    if ((options as Record<string, unknown>)[name] !== undefined)
-      throw new AttentionError("ERR_UNSUPPORTED", `"${name}" is not implemented by the reference`);
-  checkChoice("layout", options.layout ?? "BHLE", ["BHLE", "BLHE"]);
-  checkChoice("similarity", options.similarity ?? "dot", ["dot", "cosine", "root-norm"]);
-  checkChoice("causal", options.causal ?? false, causalChoices);
-  checkChoice("returnScores", options.returnScores ?? "scaled", ["scaled", "capped", "biased"]);
-  checkNumber("softcap", options.softcap ?? 0, 0);
-  const window = options.window ?? [-1, -1];
+const layouts: readonly Layout[] = ["BHLE", "BLHE"];
+const similarities: readonly Similarity[] = ["dot", "cosine", "root-norm"];
+const scoreStages = ["scaled", "capped", "biased"];
+
+/** Options that are absent are right: only those that are there cost a look. */
+function checkOptions({ layout, similarity, causal, returnScores, softcap, window }: ProblemOptions): void {
+  if (layout !== undefined) checkChoice("layout", layout, layouts);
+  if (similarity !== undefined) checkChoice("similarity", similarity, similarities);
+  if (causal !== undefined) checkChoice("causal", causal, causalChoices);
+  if (returnScores !== undefined) checkChoice("returnScores", returnScores, scoreStages);
+  if (softcap !== undefined) checkNumber("softcap", softcap, 0);
+  if (window === undefined) return;
   if (window.length !== 2 || !window.every((n) => Number.isInteger(n) && n >= -1))
     throw new AttentionError("ERR_OPTION", `"window" expected [left, right] of at least -1, got [${window}]`);
 }
@@ -142,9 +148,10 @@ function readLengths(kvLengths: VectorLike | undefined, B: number, S: number): n
 }
 
 /** An explicit number wins; else `"bottom-right"` puts the last query beside the entry's last key. */
-function readOffsets(options: ReferenceAttentionOptions, lengths: readonly number[], L: number): number[] {
+function readOffsets(options: ProblemOptions, lengths: readonly number[], L: number): number[] {
   const offset = options.queryOffset ?? (options.causal === "bottom-right" ? "bottom-right" : 0);
   if (offset === "bottom-right") return lengths.map((length) => length - L);
   if (typeof offset !== "number") return readWholeVector("queryOffset", offset as VectorLike, lengths.length);
-  return readWholeVector("queryOffset", new Array<number>(lengths.length).fill(offset), lengths.length);
+  if (offset !== 0) readWholeVector("queryOffset", [offset], 1);
+  return new Array<number>(lengths.length).fill(offset);
 }

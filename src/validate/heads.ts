@@ -23,9 +23,18 @@ export type Letters = readonly [batch: string, heads: string, length: string, si
 
 /** Strides of heads of rows: `[B, H, L, E]`, or `[B, L, H, E]` for `"BLHE"`. */
 export function headLayout(layout: Layout, sizes: readonly [number, number, number, number]): HeadLayout {
+  return view(undefined as never, layout, sizes);
+}
+
+function view(
+  data: HeadView["data"],
+  layout: Layout,
+  sizes: readonly [number, number, number, number],
+): HeadView {
   const [batch, heads, length, size] = sizes;
   const headsFirst = layout === "BHLE";
   return {
+    data,
     batch,
     heads,
     length,
@@ -75,5 +84,5 @@ export function viewHeads(
     return d < 0 ? 1 : shape[d]!;
   };
   const [batch, heads, length, width] = letters;
-  return { data, ...headLayout(layout, [size(batch), size(heads), size(length), size(width)]) };
+  return view(data, layout, [size(batch), size(heads), size(length), size(width)]);
 }

@@ -1,0 +1,159 @@
+/** What a run found out, as text for a terminal. */
+import { availableParallelism } from "node:os";
+import { bold, type ColourDepth } from "./colours.ts";
+import type { Findings } from "./explore.ts";
+import { drawHeatMap, legend } from "./heatmap.ts";
+import { shorten, visible } from "./label.ts";
+
+/** The terminal, or what stands for one. */
+export interface Page {
+  readonly width: number;
+  readonly depth: ColourDepth;
+}
+
+export function report(findings: Findings, page: Page): string {
+  const lines = [
+    bold(shorten(title(findings), page.width), page.depth),
+    ...wrap(explanation(findings), page.width),
+    "",
+    ...table(facts(findings), page),
+    "",
+    ...picture(findings, page),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function title({ source, sizes, options }: Findings): string {
+  const { heads, headSize } = sizes;
+  return `${options.causal ? "Causal self-attention" : "Self-attention"} over ${source}: ${heads} heads of ${headSize}`;
+}
+
+/** What the numbers are made of: nobody should take untrained weights for a trained model. */
+function explanation({ options, sizes }: Findings): string {
+  const positions = options.positions === "none" ? "no positions" : `${options.positions} positions`;
+  const text = `a seeded random embedding of ${sizes.embedDim} numbers a token, ${positions}`;
+  if (options.weights !== undefined)
+    return `The weights are those of ${options.weights}; the text enters as ${text}.`;
+  if (options.projections === "none")
+    return `Query, key and value are the text itself: ${text}, seed ${options.seed}.`;
+  return (
+    `Nothing here is trained: the weights are random, seed ${options.seed}, and the text enters as ${text}. ` +
+    "--weights FILE.safetensors loads trained ones."
+  );
+}
+
+type Row = readonly [name: string, value: string, remark: string];
+
+/** The rows of the table: a name, a figure, and what it means. */
+export function facts(findings: Findings): Row[] {
+  const { tokens, engine, milliseconds, flops, sizes, baselines, check, options } = findings;
+  const gflops = flops / milliseconds.attention / 1e6;
+  const rows: Row[] = [
+    ["kernels", engine.kernels, engine.kernelsReason],
+    ["threads", String(engine.threads), `of ${availableParallelism()} processors`],
+    [
+      "tokens",
+      count(tokens.texts.length),
+      `${tokens.unit}, ${count(tokens.distinct)} different${cut(findings)}`,
+    ],
+  ];
+  if (milliseconds.layer !== undefined)
+    rows.push(["layer", time(milliseconds.layer), "projections, attention, output projection"]);
+  const counted = options.causal
+    ? `${scaled(flops)} operations: half of 4 H L S E, as causal`
+    : `${scaled(flops)} operations: 4 H L S E`;
+  rows.push(
+    ["attention", time(milliseconds.attention), `the operator alone: ${sizes.heads} heads, all tokens`],
+    ["speed", `${figure(gflops)} GFLOP/s`, counted],
+  );
+  const { naive, tuned } = baselines;
+  const slice = `in one head of ${baselines.tokens} tokens, scaled`;
+  rows.push(
+    ["against naive JS", times(gflops / naive.gflops), `${figure(naive.gflops)} GFLOP/s ${slice}`],
+    ["against tuned JS", times(gflops / tuned.gflops), `${figure(tuned.gflops)} GFLOP/s in the same`],
+    ["largest error", check.largest.toExponential(1), checked(findings)],
+  );
+  return rows;
+}
+
+function cut({ tokens }: Findings): string {
+  return tokens.total > tokens.texts.length ? `; the first of ${count(tokens.total)}` : "";
+}
+
+function checked({ check }: Findings): string {
+  const rows = `in ${check.rows} rows against float64`;
+  return check.layer === undefined ? rows : `${rows}; of attention ${check.attention.toExponential(1)}`;
+}
+
+/** Aligned columns; a remark that does not fit goes on below itself. */
+function table(rows: readonly Row[], page: Page): string[] {
+  const first = Math.max(...rows.map(([name]) => name.length));
+  const second = Math.max(...rows.map(([, value]) => value.length));
+  const margin = first + second + 4;
+  return rows.flatMap(([name, value, remark]) =>
+    wrap(remark, Math.max(20, page.width - margin)).map((line, i) =>
+      i === 0
+        ? `${name.padEnd(first)}  ${value.padStart(second)}  ${line}`.trimEnd()
+        : " ".repeat(margin) + line,
+    ),
+  );
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.length - 1;
+    const joined = lines[last] === "" ? word : `${lines[last]} ${word}`;
+    if (joined.length <= width || lines[last] === "") lines[last] = joined;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+function picture({ picture, tokens, options }: Findings, page: Page): string[] {
+  const labels = picture.tokens.map(visible);
+  const notes = picture.strongest.map(({ token, weight }) => `${share(weight)} ${visible(token)}`);
+  const size = picture.tokens.length;
+  const all = tokens.texts.length;
+  const which = size < all ? `the first ${size} of ${count(all)} tokens` : `all ${size} tokens`;
+  const narrow = size < Math.min(options.show, all) ? ` (no room for ${options.show})` : "";
+  return [
+    bold(`Head ${picture.head}, ${which}${narrow}: each row says where its token looks.`, page.depth),
+    "",
+    ...drawHeatMap({ labels, weights: picture.weights, notes }, page),
+    "",
+    legend(page.depth),
+    "Right: the row's largest weight among all tokens, and the token that has it.",
+  ];
+}
+
+function share(weight: number): string {
+  const percent = 100 * weight;
+  return `${percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)}%`.padStart(5);
+}
+
+function count(n: number): string {
+  return n.toLocaleString("en-US");
+}
+
+/** Three digits. */
+function figure(x: number): string {
+  return x >= 99.95 ? x.toFixed(0) : x >= 9.995 ? x.toFixed(1) : x.toFixed(2);
+}
+
+function times(x: number): string {
+  return `${x >= 9.95 ? x.toFixed(0) : x.toFixed(1)}x ${x < 1 ? "as fast" : "faster"}`;
+}
+
+/** Three digits and a unit: 371 k, 10.3 G. */
+function scaled(x: number): string {
+  const units = ["", " k", " M", " G", " T"];
+  let unit = 0;
+  for (; x >= 1000 && unit < units.length - 1; unit++) x /= 1000;
+  return figure(x) + units[unit];
+}
+
+function time(milliseconds: number): string {
+  if (milliseconds >= 10_000) return `${(milliseconds / 1000).toFixed(1)} s`;
+  return milliseconds >= 99.95 ? `${milliseconds.toFixed(0)} ms` : `${milliseconds.toPrecision(3)} ms`;
+}
