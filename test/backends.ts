@@ -10,8 +10,8 @@
  */
 import { afterAll, describe, expect } from "vitest";
 import {
-  type AttentionOptions,
   AttentionError,
+  type AttentionOptions,
   createEngine,
   type Engine,
   type KernelSet,

@@ -2,6 +2,7 @@ import { execFile, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { readArguments } from "../src/cli/arguments.ts";
 import { colourDepth, paint } from "../src/cli/colours.ts";
@@ -273,7 +274,7 @@ test("progress shows a bar where an end is in sight", () => {
 
 /** The command as it is installed: needs the build that `npm test` makes first. */
 describe("wasm-attention", () => {
-  const main = new URL("../dist/cli/main.js", import.meta.url).pathname;
+  const main = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), "wasm-attention-"));
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -3,13 +3,10 @@
  * any blocking would give. Their distance from the float64 reference is the measure of what the kernels may err.
  */
 import type { MaskLike } from "../src/attention-options.ts";
+import type { ReferenceAttentionOptions } from "../src/reference/index.ts";
 import { addend, keeps } from "../src/reference/mask.ts";
 import { isAllowed } from "../src/reference/scores.ts";
-import {
-  type AttentionProblem,
-  type ReferenceAttentionOptions,
-  readAttention,
-} from "../src/validate/attention.ts";
+import { type AttentionProblem, readAttention } from "../src/validate/attention.ts";
 import { broadcastShapes, broadcastStrides, indexAt, offsetOf } from "../src/validate/broadcast.ts";
 import { rowOffset } from "../src/validate/heads.ts";
 import { spreadMask } from "../src/validate/mask.ts";

@@ -41,31 +41,27 @@ const viridis: readonly Rgb[] = [
   [253, 231, 37],
 ];
 
+/**
+ * Nine of xterm's 256 colours near those of viridis, chosen by hand so that each is brighter than the
+ * last: the nearest ones by distance are not.
+ */
+const nearViridis: readonly number[] = [53, 54, 24, 30, 36, 41, 77, 148, 220];
+
 /** Text on a background of the ramp's colour at `level`, from 0 to 1. */
 export function paint(text: string, level: number, depth: 8 | 24): string {
   const at = Math.min(Math.max(level, 0), 1) * (viridis.length - 1);
+  const colour = depth === 24 ? `2;${between(at).join(";")}` : `5;${nearViridis[Math.round(at)]}`;
+  return `\u001b[48;${colour}m${text}\u001b[0m`;
+}
+
+/** The colour between the two that stand next to a fractional index. */
+function between(at: number): number[] {
   const low = viridis[Math.floor(at)]!;
   const high = viridis[Math.ceil(at)]!;
-  const [red, green, blue] = low.map((c, i) => Math.round(c + (high[i]! - c) * (at % 1))) as [
-    number,
-    number,
-    number,
-  ];
-  const colour = depth === 24 ? `2;${red};${green};${blue}` : `5;${nearestOf256(red, green, blue)}`;
-  return `\u001b[48;${colour}m${text}\u001b[0m`;
+  return low.map((component, i) => Math.round(component + (high[i]! - component) * (at % 1)));
 }
 
 /** Emphasis for headings, where the stream shows any. */
 export function bold(text: string, depth: ColourDepth): string {
   return depth === 1 ? text : `\u001b[1m${text}\u001b[22m`;
-}
-
-/** Steps of xterm's 6 x 6 x 6 cube, which begins at colour 16. */
-const steps = [0, 95, 135, 175, 215, 255];
-
-function nearestOf256(...rgb: readonly number[]): number {
-  const nearest = rgb.map((c) =>
-    steps.reduce((best, step, i) => (Math.abs(step - c) < Math.abs(steps[best]! - c) ? i : best), 0),
-  );
-  return 16 + 36 * nearest[0]! + 6 * nearest[1]! + nearest[2]!;
 }

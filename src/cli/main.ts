@@ -38,14 +38,16 @@ function packageVersion(): string {
   return (JSON.parse(file) as { version: string }).version;
 }
 
-// A reader that has seen enough (`| head`) is no error.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
-
-main().catch((error: unknown) => {
+function fail(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error);
   process.stderr.write(`wasm-attention: ${message.replaceAll(/\s*\n\s*/g, " ")}\n`);
   process.exitCode = error instanceof CommandError ? error.exitCode : 1;
+}
+
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough (`| head`) is no error.
+  if (error.code !== "EPIPE") fail(error);
+  process.exit();
 });
+
+main().catch(fail);

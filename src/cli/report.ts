@@ -25,7 +25,7 @@ export function report(findings: Findings, page: Page): string {
 
 function title({ source, sizes, options }: Findings): string {
   const { heads, headSize } = sizes;
-  return `${options.causal ? "Causal self-attention" : "Self-attention"} over ${source}: ${heads} heads of ${headSize}`;
+  return `${options.causal ? "Causal self-attention" : "Self-attention"} over ${source}: ${plural(heads, "head")} of ${headSize}`;
 }
 
 /** What the numbers are made of: nobody should take untrained weights for a trained model. */
@@ -54,7 +54,7 @@ export function facts(findings: Findings): Row[] {
     [
       "tokens",
       count(tokens.texts.length),
-      `${tokens.unit}, ${count(tokens.distinct)} different${cut(findings)}`,
+      `${unit(findings)}, ${count(tokens.distinct)} different${cut(findings)}`,
     ],
   ];
   if (milliseconds.layer !== undefined)
@@ -63,11 +63,15 @@ export function facts(findings: Findings): Row[] {
     ? `${scaled(flops)} operations: half of 4 H L S E, as causal`
     : `${scaled(flops)} operations: 4 H L S E`;
   rows.push(
-    ["attention", time(milliseconds.attention), `the operator alone: ${sizes.heads} heads, all tokens`],
+    [
+      "attention",
+      time(milliseconds.attention),
+      `the operator alone: ${plural(sizes.heads, "head")}, all tokens`,
+    ],
     ["speed", `${figure(gflops)} GFLOP/s`, counted],
   );
   const { naive, tuned } = baselines;
-  const slice = `in one head of ${baselines.tokens} tokens, scaled`;
+  const slice = `in one head of ${plural(baselines.tokens, "token")}, scaled`;
   rows.push(
     ["against naive JS", times(gflops / naive.gflops), `${figure(naive.gflops)} GFLOP/s ${slice}`],
     ["against tuned JS", times(gflops / tuned.gflops), `${figure(tuned.gflops)} GFLOP/s in the same`],
@@ -76,12 +80,18 @@ export function facts(findings: Findings): Row[] {
   return rows;
 }
 
+/** What the tokens are, and that this is not what was asked for. */
+function unit({ tokens, options }: Findings): string {
+  const one = tokens.texts.length === 1 ? tokens.unit.slice(0, -1) : tokens.unit;
+  return tokens.note === undefined ? one : `${one} (for ${options.tokens}: no gpt-tokenizer)`;
+}
+
 function cut({ tokens }: Findings): string {
   return tokens.total > tokens.texts.length ? `; the first of ${count(tokens.total)}` : "";
 }
 
 function checked({ check }: Findings): string {
-  const rows = `in ${check.rows} rows against float64`;
+  const rows = `in ${plural(check.rows, "row")} against float64`;
   return check.layer === undefined ? rows : `${rows}; of attention ${check.attention.toExponential(1)}`;
 }
 
@@ -115,7 +125,7 @@ function picture({ picture, tokens, options }: Findings, page: Page): string[] {
   const notes = picture.strongest.map(({ token, weight }) => `${share(weight)} ${visible(token)}`);
   const size = picture.tokens.length;
   const all = tokens.texts.length;
-  const which = size < all ? `the first ${size} of ${count(all)} tokens` : `all ${size} tokens`;
+  const which = size < all ? `the first ${size} of ${plural(all, "token")}` : `all ${plural(size, "token")}`;
   const narrow = size < Math.min(options.show, all) ? ` (no room for ${options.show})` : "";
   return [
     bold(`Head ${picture.head}, ${which}${narrow}: each row says where its token looks.`, page.depth),
@@ -132,6 +142,10 @@ function share(weight: number): string {
   return `${percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)}%`.padStart(5);
 }
 
+function plural(n: number, noun: string): string {
+  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
+}
+
 function count(n: number): string {
   return n.toLocaleString("en-US");
 }
@@ -142,7 +156,8 @@ function figure(x: number): string {
 }
 
 function times(x: number): string {
-  return `${x >= 9.95 ? x.toFixed(0) : x.toFixed(1)}x ${x < 1 ? "as fast" : "faster"}`;
+  if (x < 0.95) return `${x.toFixed(2)}x as fast`;
+  return `${x >= 9.95 ? x.toFixed(0) : x.toFixed(1)}x faster`;
 }
 
 /** Three digits and a unit: 371 k, 10.3 G. */

@@ -44,8 +44,8 @@ export function addProduct(program: Program, p: Product): void {
   const rowTiles = Math.ceil(p.rows / TILE_ROWS);
   const rowsPerTile = Math.ceil(p.rows / rowTiles / 30) * 30;
   const widest = Math.ceil(p.columns / PANEL) * PANEL;
-  const affordable =
-    Math.floor(TILE_WORK / (2 * Math.min(rowsPerTile, p.rows) * Math.max(1, p.depth)) / PANEL) * PANEL;
+  const perColumn = Math.max(TILE_WORK_PER_ELEMENT, 2 * Math.min(rowsPerTile, p.rows)) * Math.max(1, p.depth);
+  const affordable = Math.floor(TILE_WORK / perColumn / PANEL) * PANEL;
   const columnsPerTile = Math.min(widest, Math.max(PANEL, affordable));
   const columnTiles = Math.ceil(p.columns / columnsPerTile);
   const resultRowStride = p.resultRowStride ?? p.columns;
