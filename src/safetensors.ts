@@ -115,7 +115,7 @@ export function readSafetensorsEntry(bytes: Uint8Array, entry: SafetensorsEntry)
  *
  * @example
  * ```ts
- * import { readSafetensors, writeSafetensors } from "wasm-attention";
+ * import { readSafetensors, writeSafetensors } from "wasm-attention/safetensors";
  * const bytes = writeSafetensors({ scale: { data: new Float32Array([1, 2]), shape: [2] } });
  * const { tensors } = readSafetensors(bytes);
  * console.log(tensors.scale?.shape); // [2]
@@ -153,7 +153,7 @@ const dtypeOfArray: Readonly<Record<string, string>> = {
  * @example
  * ```ts
  * import { writeFileSync } from "node:fs";
- * import { MultiHeadAttention, writeSafetensors } from "wasm-attention";
+ * import { MultiHeadAttention, writeSafetensors } from "wasm-attention/safetensors";
  * const layer = new MultiHeadAttention({ embedDim: 64, numHeads: 4 });
  * writeFileSync("layer.safetensors", writeSafetensors(layer.toStateDict()));
  * ```
