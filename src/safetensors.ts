@@ -153,7 +153,8 @@ const dtypeOfArray: Readonly<Record<string, string>> = {
  * @example
  * ```ts
  * import { writeFileSync } from "node:fs";
- * import { MultiHeadAttention, writeSafetensors } from "wasm-attention/safetensors";
+ * import { MultiHeadAttention } from "wasm-attention";
+ * import { writeSafetensors } from "wasm-attention/safetensors";
  * const layer = new MultiHeadAttention({ embedDim: 64, numHeads: 4 });
  * writeFileSync("layer.safetensors", writeSafetensors(layer.toStateDict()));
  * ```
