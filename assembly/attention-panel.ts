@@ -9,7 +9,7 @@ import { logSum } from "./exponential";
 import { packLanes } from "./pack";
 import { AttentionParameters } from "./parameters";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { PANEL, PANEL_BYTES } from "./tile-sizes";
+import { PANEL, PANEL_BYTES, PANEL_HEADER } from "./tile-sizes";
 
 export const COSINE: i32 = 1;
 export const ROOT_NORM: i32 = 2;
@@ -17,27 +17,36 @@ export const ROOT_NORM: i32 = 2;
 /** Norms below this count as this, as in PyTorch's cosine similarity. */
 export const SMALLEST_NORM: f32 = 1e-12;
 
-// Header: one field of 8 lanes each.
+// Header: one field of 8 lanes each. Addresses of the lane's rows:
 const OUTPUT: usize = 0;
 const LOG_SUM_EXP: usize = 32;
 const WEIGHTS: usize = 64;
-const MASK: usize = 96;
-const BIAS: usize = 128;
-const SECOND_BIAS: usize = 160;
+const SCORES: usize = 96;
+const MASK: usize = 128;
+const BIAS: usize = 160;
+const SECOND_BIAS: usize = 192;
+/** The entry of distance 0 in the head's row of the relative bias. */
+const RELATIVE: usize = 224;
+/** The row of block kinds, and the query's row inside its block. */
+const BLOCKS: usize = 256;
+const BLOCK_ROW: usize = 288;
+// Numbers of the lane:
+const POSITION: usize = 320;
+const SLOPE: usize = 352;
 /** Keys a lane may attend: from FIRST (inclusive) to END (exclusive). */
-const FIRST: usize = 192;
-const END: usize = 224;
-const MAXIMUM: usize = 256;
-const SUM: usize = 288;
-const CORRECTION: usize = 320;
-const NORM: usize = 352;
+const FIRST: usize = 384;
+const END: usize = 416;
+const MAXIMUM: usize = 448;
+const SUM: usize = 480;
+const CORRECTION: usize = 512;
+const NORM: usize = 544;
 // Header: one value for the panel.
 /** Keys that some lane attends, and keys that every lane attends. */
-const SOME_FIRST: usize = 384;
-const SOME_END: usize = 388;
-const EVERY_FIRST: usize = 392;
-const EVERY_END: usize = 396;
-const QUERIES: usize = 416;
+const SOME_FIRST: usize = 576;
+const SOME_END: usize = 580;
+const EVERY_FIRST: usize = 584;
+const EVERY_END: usize = 588;
+const QUERIES: usize = PANEL_HEADER;
 
 // @ts-ignore: decorator
 @inline
@@ -68,6 +77,24 @@ export function endKeysOf(panel: usize): usize { return panel + END; }
 export function weightsOf(panel: usize): usize { return panel + WEIGHTS; }
 // @ts-ignore: decorator
 @inline
+export function scoreRowsOf(panel: usize): usize { return panel + SCORES; }
+// @ts-ignore: decorator
+@inline
+export function relativeOf(panel: usize): usize { return panel + RELATIVE; }
+// @ts-ignore: decorator
+@inline
+export function blocksOf(panel: usize): usize { return panel + BLOCKS; }
+// @ts-ignore: decorator
+@inline
+export function blockRowsOf(panel: usize): usize { return panel + BLOCK_ROW; }
+// @ts-ignore: decorator
+@inline
+export function positionsOf(panel: usize): usize { return panel + POSITION; }
+// @ts-ignore: decorator
+@inline
+export function slopesOf(panel: usize): usize { return panel + SLOPE; }
+// @ts-ignore: decorator
+@inline
 export function masksOf(panel: usize): usize { return panel + MASK; }
 // @ts-ignore: decorator
 @inline
@@ -95,18 +122,20 @@ export function panelBytes(p: AttentionParameters): usize {
 
 /** Sets up the lanes from row `first` on: addresses, keys they may attend, packed queries, empty sums. */
 export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
-  const groupRows = p.group * p.queryLength;
-  const length = p.lengths == 0 ? p.keyLength : load<i32>(p.lengths + (entry << 2));
+  const queries = queryLengthOf(p, entry);
+  const length = p.lengths == 0 ? keyLengthOf(p, entry) : load<i32>(p.lengths + (entry << 2));
   const offset = p.offsets == 0 ? p.offset : load<i32>(p.offsets + (entry << 2));
   let lowestFirst = i32.MAX_VALUE, highestFirst = 0, lowestEnd = i32.MAX_VALUE, highestEnd = 0;
   for (let lane: i32 = 0; lane < PANEL; lane++) {
-    const row = min(first + lane, groupRows - 1);
-    const i = row % p.queryLength;
-    startLane(p, panel + (lane << 2), entry, kvHead * p.group + row / p.queryLength, i);
+    const row = min(first + lane, p.group * queries - 1);
+    const i = row % queries;
+    const at = panel + (lane << 2);
+    startLane(p, at, entry, kvHead * p.group + row / queries, i);
     const firstKey = firstKeyOf(p, i + offset, length);
     const endKey = max(firstKey, endKeyOf(p, i + offset, length));
-    store<i32>(panel + (lane << 2), firstKey, FIRST);
-    store<i32>(panel + (lane << 2), endKey, END);
+    store<i32>(at, i + offset, POSITION);
+    store<i32>(at, firstKey, FIRST);
+    store<i32>(at, endKey, END);
     lowestFirst = min(lowestFirst, firstKey);
     highestFirst = max(highestFirst, firstKey);
     lowestEnd = min(lowestEnd, endKey);
@@ -116,12 +145,25 @@ export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvH
   store<i32>(panel, highestEnd, SOME_END);
   store<i32>(panel, highestFirst, EVERY_FIRST);
   store<i32>(panel, lowestEnd, EVERY_END);
-  for (let half: usize = 0; half < 2; half++) {
-    v128.store(panel + half * 16, f32x4.splat(-Infinity), MAXIMUM);
-    v128.store(panel + half * 16, f32x4.splat(0), SUM);
-  }
   packQueries(p, panel, entry, kvHead, first);
   memory.fill(sumsOf(p, panel), 0, p.valueSize * PANEL_BYTES);
+}
+
+/** Queries and keys of an entry, and where they start: packed sequences each have their own. */
+export function queryLengthOf(p: AttentionParameters, entry: i32): i32 {
+  return p.queryStarts == 0 ? p.queryLength : lengthAt(p.queryStarts, entry);
+}
+
+export function keyLengthOf(p: AttentionParameters, entry: i32): i32 {
+  return p.keyStarts == 0 ? p.keyLength : lengthAt(p.keyStarts, entry);
+}
+
+export function startOf(starts: usize, entry: i32): i32 {
+  return starts == 0 ? 0 : load<i32>(starts + (entry << 2));
+}
+
+function lengthAt(starts: usize, entry: i32): i32 {
+  return startOf(starts, entry + 1) - startOf(starts, entry);
 }
 
 /** The first key that a query at this position may attend: its window's left edge. */
@@ -136,11 +178,17 @@ function endKeyOf(p: AttentionParameters, position: i32, length: i32): i32 {
   return <i32>min<i64>(length, max<i64>(0, <i64>position + <i64>p.right + 1));
 }
 
-function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, i: i32): void {
-  const row = ((entry * p.kvHeads * p.group) + head) * p.queryLength + i;
+function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, query: i32): void {
+  const i = query + startOf(p.queryStarts, entry);
+  const row: usize = entry * p.rowsBatchStride + head * p.rowsHeadStride + i;
+  const sink: f32 = p.sinks == 0 ? -Infinity : load<f32>(p.sinks + (head << 2));
+  store<f32>(lane, sink, MAXIMUM);
+  // A sink is one more exponential, that of its own maximum, and carries no value.
+  store<f32>(lane, sink == -Infinity ? 0 : 1, SUM);
   store<u32>(lane, p.output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
   if (p.logSumExp) store<u32>(lane, p.logSumExp + (row << 2), LOG_SUM_EXP);
-  if (p.weights) store<u32>(lane, p.weights + (<usize>row * p.keyLength << 2), WEIGHTS);
+  if (p.weights) store<u32>(lane, p.weights + (row * p.keyLength << 2), WEIGHTS);
+  if (p.scores) store<u32>(lane, p.scores + (row * p.keyLength << 2), SCORES);
   if (p.mask) store<u32>(lane, p.mask + entry * p.maskBatchStride + head * p.maskHeadStride + i * p.maskRowStride, MASK);
   if (p.bias) store<u32>(lane, p.bias + entry * p.biasBatchStride + head * p.biasHeadStride + i * p.biasRowStride, BIAS);
   if (p.secondBias)
@@ -149,16 +197,26 @@ function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, i
       p.secondBias + entry * p.secondBiasBatchStride + head * p.secondBiasHeadStride + i * p.secondBiasRowStride,
       SECOND_BIAS,
     );
+  if (p.slopes) store<f32>(lane, load<f32>(p.slopes + (head << 2)), SLOPE);
+  if (p.relativeBias)
+    store<u32>(lane, p.relativeBias + (head * (2 * p.relativeReach + 1) + p.relativeReach << 2), RELATIVE);
+  if (p.blockKinds) {
+    const row = entry * p.blockBatchStride + head * p.blockHeadStride + (query / p.blockSize) * p.blockColumns * 4;
+    store<u32>(lane, p.blockKinds + row, BLOCKS);
+    store<i32>(lane, query % p.blockSize, BLOCK_ROW);
+  }
 }
 
 function queryRow(p: AttentionParameters, entry: i32, kvHead: i32, row: i32): usize {
-  const head = kvHead * p.group + row / p.queryLength;
-  return p.query + entry * p.queryBatchStride + head * p.queryHeadStride + (row % p.queryLength) * p.queryRowStride;
+  const queries = queryLengthOf(p, entry);
+  const head = kvHead * p.group + row / queries;
+  const i = row % queries + startOf(p.queryStarts, entry);
+  return p.query + entry * p.queryBatchStride + head * p.queryHeadStride + i * p.queryRowStride;
 }
 
 /** Packs 8 query rows as [E][8]; for cosine and root-norm also takes their norms. */
 function packQueries(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
-  const last = p.group * p.queryLength - 1;
+  const last = p.group * queryLengthOf(p, entry) - 1;
   const queries = panel + QUERIES;
   for (let half: i32 = 0; half < 2; half++) {
     const row = first + half * 4;

@@ -1,14 +1,20 @@
 // Scores of a block of keys against a panel of queries, [keys][8]: the product, then what the options do to it, in
-// the order of the definition: similarity and scale, additive masks, boolean mask, keys outside a lane's range.
+// the order of the definition: similarity and scale, softcap, additive masks, slopes and relative bias, boolean mask and
+// block mask, keys outside a lane's range.
 
 import { scoreTile1x8, scoreTile2x8, scoreTile3x8, scoreTile4x8, scoreTile5x8, scoreTile6x8 } from "./generated/tiles";
 import {
-  biasesOf, COSINE, endKeysOf, everyEnd, everyFirst, firstKeysOf, masksOf, normOf, normsOf, queriesOf, secondBiasesOf,
-  SMALLEST_NORM, weightsOf,
+  biasesOf, blockRowsOf, blocksOf, COSINE, endKeysOf, everyEnd, everyFirst, firstKeysOf, masksOf, normOf, normsOf,
+  positionsOf, queriesOf, relativeOf, scoreRowsOf, secondBiasesOf, slopesOf, SMALLEST_NORM, weightsOf,
 } from "./attention-panel";
+import { hyperbolicTangent_f32x4 } from "./hyperbolic-tangent";
 import { AttentionParameters } from "./parameters";
 import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
 import { PANEL_BYTES, ROWS } from "./tile-sizes";
+
+/** Stages at which scores can be asked for. */
+const CAPPED: i32 = 1;
+const BIASED: i32 = 2;
 
 /**
  * Keys `from` to `to` against the panel; `keys` is the address of the row of key `from`. Where nothing but the keys'
@@ -16,18 +22,43 @@ import { PANEL_BYTES, ROWS } from "./tile-sizes";
  */
 export function scoreBlock(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
   const count = to - from;
+  multiplyKeys(p, panel, keys, count, scores);
+  if (p.finalScores) {
+    scaleScores(p, panel, keys, count, scores);
+    if (p.softcap != 0) capScores(p, count, scores);
+    biasScores(p, panel, from, count, scores);
+  }
+  if (from < everyFirst(panel) || to > everyEnd(panel)) excludeKeys(panel, from, count, scores);
+  if (p.weights) keepScores(weightsOf(panel), from, count, scores);
+}
+
+/** The scores that the caller asked for, of every key, in the rows that the caller gets. */
+export function returnScores(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
+  const count = to - from;
+  multiplyKeys(p, panel, keys, count, scores);
+  scaleScores(p, panel, keys, count, scores);
+  if (p.scoreStage >= CAPPED && p.softcap != 0) capScores(p, count, scores);
+  if (p.scoreStage == BIASED) {
+    biasScores(p, panel, from, count, scores);
+    excludeKeys(panel, from, count, scores);
+  }
+  keepScores(scoreRowsOf(panel), from, count, scores);
+}
+
+/** Everything that is added, then what a mask excludes. */
+function biasScores(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
+  if (p.bias) addBiases(p, panel, from, count, scores);
+  if (p.slopes) addSlopes(panel, from, count, scores);
+  if (p.relativeBias) addRelativeBias(p, panel, from, count, scores);
+  if (p.mask) applyMask(p, panel, from, count, scores);
+  if (p.blockKinds) applyBlockMask(p, panel, from, count, scores);
+}
+
+function multiplyKeys(p: AttentionParameters, panel: usize, keys: usize, count: i32, scores: usize): void {
   const queries = queriesOf(panel);
   const stride: usize = p.keyRowStride;
   for (let row: i32 = 0; row < count; row += ROWS)
     scoreRows(min(ROWS, count - row), p.headSize, keys + row * stride, stride, queries, scores + row * PANEL_BYTES);
-  if (p.finalScores) {
-    if (p.similarity == 0) scaleScores(p, count, scores);
-    else divideByNorms(p, panel, keys, count, scores);
-    if (p.bias) addBiases(p, panel, from, count, scores);
-    if (p.mask) applyMask(p, panel, from, count, scores);
-  }
-  if (from < everyFirst(panel) || to > everyEnd(panel)) excludeKeys(panel, from, count, scores);
-  if (p.weights) keepScores(panel, from, count, scores);
 }
 
 function scoreRows(height: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize): void {
@@ -41,7 +72,9 @@ function scoreRows(height: i32, depth: i32, a: usize, stride: usize, b: usize, c
   }
 }
 
-function scaleScores(p: AttentionParameters, count: i32, scores: usize): void {
+/** scale * similarity. */
+function scaleScores(p: AttentionParameters, panel: usize, keys: usize, count: i32, scores: usize): void {
+  if (p.similarity != 0) return divideByNorms(p, panel, keys, count, scores);
   const scale = f32x4.splat(p.scale);
   const end = scores + count * PANEL_BYTES;
   for (; scores < end; scores += PANEL_BYTES) {
@@ -65,6 +98,42 @@ function divideByNorms(p: AttentionParameters, panel: usize, keys: usize, count:
       v128.store(scores + half, f32x4.mul(s, scale));
     }
     scores += PANEL_BYTES;
+  }
+}
+
+/** softcap * tanh(s / softcap). */
+function capScores(p: AttentionParameters, count: i32, scores: usize): void {
+  const cap = f32x4.splat(p.softcap);
+  const end = scores + count * PANEL_BYTES;
+  for (; scores < end; scores += 16)
+    v128.store(scores, f32x4.mul(cap, hyperbolicTangent_f32x4(f32x4.div(v128.load(scores), cap))));
+}
+
+/** ALiBi: -slope * |position - key|. */
+function addSlopes(panel: usize, from: i32, count: i32, scores: usize): void {
+  const slopes = slopesOf(panel), positions = positionsOf(panel);
+  for (let row: i32 = 0; row < count; row++) {
+    const key = i32x4.splat(from + row);
+    for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+      const distance = f32x4.convert_i32x4_s(i32x4.abs(i32x4.sub(v128.load(positions + half), key)));
+      const penalty = f32x4.mul(v128.load(slopes + half), distance);
+      v128.store(scores + half, f32x4.sub(v128.load(scores + half), penalty));
+    }
+    scores += PANEL_BYTES;
+  }
+}
+
+/** T5: one entry for each distance, the last one on either side for all that lie beyond. */
+function addRelativeBias(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
+  const reach = p.relativeReach;
+  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
+    const centre: usize = load<u32>(relativeOf(panel) + lane);
+    const position = load<i32>(positionsOf(panel) + lane);
+    for (let row: i32 = 0; row < count; row++) {
+      const distance = max(-reach, min(reach, from + row - position));
+      const at = scores + row * PANEL_BYTES + lane;
+      store<f32>(at, load<f32>(at) + load<f32>(centre + (distance << 2)));
+    }
   }
 }
 
@@ -107,6 +176,39 @@ function applyMask(p: AttentionParameters, panel: usize, from: i32, count: i32, 
   }
 }
 
+/** Does the block mask leave nothing of these keys to any lane? */
+export function blockMaskExcludes(p: AttentionParameters, panel: usize, from: i32, to: i32): bool {
+  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
+    const kinds: usize = load<u32>(blocksOf(panel) + lane);
+    for (let column = from / p.blockSize; column <= (to - 1) / p.blockSize; column++) {
+      if (load<u32>(kinds + (column << 2)) != EMPTY_BLOCK) return false;
+    }
+  }
+  return true;
+}
+
+const EMPTY_BLOCK: u32 = 0;
+const FULL_BLOCK: u32 = 1;
+
+/** -infinity in empty blocks, and where a partial block has 0. Partial blocks are numbered from 2 on. */
+function applyBlockMask(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
+  const size = p.blockSize;
+  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
+    const kinds: usize = load<u32>(blocksOf(panel) + lane);
+    const blockRow = load<i32>(blockRowsOf(panel) + lane);
+    for (let row: i32 = 0; row < count; row++) {
+      const key = from + row;
+      const kind = load<u32>(kinds + (key / size << 2));
+      if (kind == FULL_BLOCK) continue;
+      if (kind != EMPTY_BLOCK) {
+        const bytes = p.blockBytes + <usize>(kind - 2) * size * size;
+        if (load<u8>(bytes + blockRow * size + key % size)) continue;
+      }
+      store<f32>(scores + row * PANEL_BYTES + lane, -Infinity);
+    }
+  }
+}
+
 /** All ones in the lanes that may attend `key`. */
 // @ts-ignore: decorator
 @inline
@@ -130,10 +232,10 @@ function excludeKeys(panel: usize, from: i32, count: i32, scores: usize): void {
   }
 }
 
-/** Writes the scores into the rows of the weights, where normalizeWeights makes weights of them at the end. */
-function keepScores(panel: usize, from: i32, count: i32, scores: usize): void {
+/** Writes the scores of a block into rows of their own, whose addresses stand at `lanes`. */
+function keepScores(lanes: usize, from: i32, count: i32, scores: usize): void {
   for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
-    const rows = weightsOf(panel) + half;
+    const rows = lanes + half;
     const offset: usize = from << 2;
     const row0: usize = load<u32>(rows) + offset;
     const row1: usize = load<u32>(rows, 4) + offset;

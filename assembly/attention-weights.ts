@@ -24,6 +24,14 @@ export function finishWeights(p: AttentionParameters, panel: usize): void {
   }
 }
 
+/** Keys that were not looked at score -infinity. */
+export function forgetScores(panel: usize, from: i32, to: i32): void {
+  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
+    const row: usize = load<u32>(weightsOf(panel) + lane);
+    for (let key = from; key < to; key++) store<f32>(row + (key << 2), -Infinity);
+  }
+}
+
 /** The same arithmetic as in the softmax of a block. */
 function normalizeRow(row: usize, count: i32, scale: f32, maximum: f32, denominator: f32): void {
   const factor = f32x4.splat(scale);

@@ -16,11 +16,11 @@
 
 import { valueTile1x8, valueTile2x8, valueTile3x8, valueTile4x8, valueTile5x8, valueTile6x8 } from "./generated/tiles";
 import {
-  correctionsOf, denominatorsOf, everyEnd, everyFirst, finishPanel, maximaOf, panelBytes, someEnd, someFirst, startPanel,
-  sumsOf,
+  correctionsOf, denominatorsOf, everyEnd, everyFirst, finishPanel, keyLengthOf, maximaOf, panelBytes, queryLengthOf,
+  someEnd, someFirst, startOf, startPanel, sumsOf,
 } from "./attention-panel";
-import { allowedLanes, scoreBlock } from "./attention-scores";
-import { finishWeights } from "./attention-weights";
+import { allowedLanes, blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
+import { finishWeights, forgetScores } from "./attention-weights";
 import {
   coefficient2, coefficient3, coefficient4, coefficient5, exponential_f32x4, exponentialOnce_f32x4, ln2, ln2Rest, log2e,
   lowest, one, rounder,
@@ -32,41 +32,54 @@ import { KEY_BLOCK, PANEL, PANEL_BYTES, ROWS } from "./tile-sizes";
 /** Step `step` of tile `tile`. Scratch holds the block of scores, then the panels, which live from step to step. */
 export function attentionTile(address: usize, tile: i32, scratch: usize, step: i32): void {
   const p = changetype<AttentionParameters>(address);
-  const group = tile / p.tilesPerGroup;
+  let group = tile / p.tilesPerGroup;
+  let firstRow = (tile % p.tilesPerGroup) * p.panels * PANEL;
+  if (p.tiles) {
+    group = load<i32>(p.tiles + (tile << 3));
+    firstRow = load<i32>(p.tiles + (tile << 3), 4);
+  }
   const entry = group / p.kvHeads;
+  const keys = keyLengthOf(p, entry);
+  const lastStep = max(1, (keys + p.keysPerStep - 1) / p.keysPerStep) - 1;
+  if (step > lastStep) return;
+
   const kvHead = group % p.kvHeads;
-  const firstRow = (tile % p.tilesPerGroup) * p.panels * PANEL;
-  const rows = min(p.panels * PANEL, p.group * p.queryLength - firstRow);
+  const rows = min(p.panels * PANEL, p.group * queryLengthOf(p, entry) - firstRow);
   const panels = (rows + PANEL - 1) / PANEL;
   const state = scratch + KEY_BLOCK * PANEL_BYTES;
   const bytes = panelBytes(p);
-
   if (step == 0) {
     for (let i: i32 = 0; i < panels; i++) startPanel(p, state + i * bytes, entry, kvHead, firstRow + i * PANEL);
   }
-  attendKeys(p, entry, kvHead, state, panels, bytes, step * p.keysPerStep, scratch);
-  if (step * p.keysPerStep + p.keysPerStep >= p.keyLength) {
-    for (let i: i32 = 0; i < panels; i++) {
-      finishPanel(p, state + i * bytes);
-      if (p.weights) finishWeights(p, state + i * bytes);
-    }
+  const firstKey = step * p.keysPerStep;
+  attendKeys(p, entry, kvHead, state, panels, firstKey, min(firstKey + p.keysPerStep, keys), scratch);
+  if (step < lastStep) return;
+  for (let i: i32 = 0; i < panels; i++) {
+    finishPanel(p, state + i * bytes);
+    if (p.weights) finishWeights(p, state + i * bytes);
   }
 }
 
 /** All panels over the keys of one step, block by block. */
 function attendKeys(
-  p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, bytes: usize, firstKey: i32, scores: usize,
+  p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, firstKey: i32, lastKey: i32, scores: usize,
 ): void {
-  const key = p.key + entry * p.keyBatchStride + kvHead * p.keyHeadStride;
-  const value = p.value + entry * p.valueBatchStride + kvHead * p.valueHeadStride;
-  const lastKey = min(firstKey + p.keysPerStep, p.keyLength);
+  const start = startOf(p.keyStarts, entry);
+  const key = p.key + entry * p.keyBatchStride + kvHead * p.keyHeadStride + start * p.keyRowStride;
+  const value = p.value + entry * p.valueBatchStride + kvHead * p.valueHeadStride + start * p.valueRowStride;
+  const bytes = panelBytes(p);
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);
     for (let i: i32 = 0; i < panels; i++) {
       const panel = state + i * bytes;
+      if (p.scores) returnScores(p, panel, key + block * p.keyRowStride, block, blockEnd, scores);
       const from = max(block, someFirst(panel));
       const to = min(blockEnd, someEnd(panel));
       if (from >= to) continue;
+      if (p.blockKinds != 0 && blockMaskExcludes(p, panel, from, to)) {
+        if (p.weights) forgetScores(panel, from, to);
+        continue;
+      }
       scoreBlock(p, panel, key + from * p.keyRowStride, from, to, scores);
       softmaxBlock(p, panel, to - from, scores);
       addValues(p, panel, value + from * p.valueRowStride, from, to, scores);

@@ -2,23 +2,39 @@
 // file and writes the matching layout for TypeScript, so a field is declared here and nowhere else.
 // usize fields are addresses (0 = absent); fields whose name ends in Stride or Bytes are bytes; others are counts.
 
-/** Attention over `batch x kvHeads` groups of `groupRows = (H / K) * L` query rows; tile = up to `panels` panels of one group. */
+/**
+ * Attention over `batch x kvHeads` groups of `group * L` query rows (group = H / K); tile = up to `panels` panels of one
+ * group. Rows of results are numbered entry * rowsBatchStride + head * rowsHeadStride + query.
+ */
 @unmanaged
 export class AttentionParameters {
   query: usize;
   key: usize;
   value: usize;
   output: usize;
-  /** [B, H, L], or absent. */
+  /** One float a row, or absent. */
   logSumExp: usize;
-  /** [B, H, L, S], or absent. */
+  /** S floats a row each, or absent. */
   weights: usize;
+  scores: usize;
   mask: usize;
   bias: usize;
   secondBias: usize;
+  /** Per query head: slope of ALiBi, score of the sink; absent = none. */
+  slopes: usize;
+  sinks: usize;
+  /** Per query head: bias by distance, from -relativeReach to relativeReach. */
+  relativeBias: usize;
+  /** Kinds of the blocks of a block mask, and the bytes of its partial ones. */
+  blockKinds: usize;
+  blockBytes: usize;
   /** Per batch entry: position of query 0, and number of valid keys; absent = `offset` and S for all. */
   offsets: usize;
   lengths: usize;
+  /** Packed sequences: where each entry's queries and keys start, and entry, group and first row of each tile. */
+  queryStarts: usize;
+  keyStarts: usize;
+  tiles: usize;
 
   kvHeads: i32;
   group: i32;
@@ -33,11 +49,21 @@ export class AttentionParameters {
   offset: i32;
   /** 1: the scores are scaled and masked before the softmax; 0: only scale > 0 is left to do, and the softmax does it. */
   finalScores: i32;
+  /** Which scores `scores` takes: 0 scaled, 1 capped, 2 biased. */
+  scoreStage: i32;
   /** Keys before and after a query's own position that it may see; negative = all. */
   left: i32;
   right: i32;
+  relativeReach: i32;
+  blockSize: i32;
+  /** Blocks of a row of `blockKinds`. */
+  blockColumns: i32;
   scale: f32;
+  /** 0 = none. */
+  softcap: f32;
 
+  rowsBatchStride: u32;
+  rowsHeadStride: u32;
   queryBatchStride: u32;
   queryHeadStride: u32;
   queryRowStride: u32;
@@ -63,6 +89,8 @@ export class AttentionParameters {
   secondBiasHeadStride: u32;
   secondBiasRowStride: u32;
   secondBiasKeyStride: u32;
+  blockBatchStride: u32;
+  blockHeadStride: u32;
 }
 
 /** result = scale * (a b) + bias over a batch; tile = `rowsPerTile` rows x `columnsPerTile` columns of one product. */

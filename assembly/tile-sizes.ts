@@ -23,3 +23,6 @@ export const DEPTH_BLOCK: i32 = 384;
 
 /** Bytes of one step of depth in a panel. */
 export const PANEL_BYTES: usize = <usize>PANEL * 4;
+
+/** Bytes of a panel's state beside its queries and sums; the fields are laid out in attention-panel.ts. */
+export const PANEL_HEADER: i32 = 608;

@@ -40,8 +40,15 @@ function buildKernels(targets) {
 
 function fingerprint() {
   const hash = createHash("sha256");
-  const sources = fs.readdirSync("assembly", { recursive: true }).filter((name) => name.endsWith(".ts")).sort();
-  const files = [...sources.map((name) => `assembly/${name}`), "asconfig.json", "node_modules/assemblyscript/package.json"];
+  const sources = fs
+    .readdirSync("assembly", { recursive: true })
+    .filter((name) => name.endsWith(".ts"))
+    .sort();
+  const files = [
+    ...sources.map((name) => `assembly/${name}`),
+    "asconfig.json",
+    "node_modules/assemblyscript/package.json",
+  ];
   for (const file of files) hash.update(file).update(fs.readFileSync(file));
   return hash.digest("hex");
 }

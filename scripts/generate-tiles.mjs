@@ -30,7 +30,10 @@ function step(rows, address) {
 }
 
 /** Multiples of a row stride kept in locals: one addition a row and step is all the addressing there is. */
-const strides = (rows) => range(rows).slice(2).map((i) => `  const stride${i} = rowStride * ${i};`);
+const strides = (rows) =>
+  range(rows)
+    .slice(2)
+    .map((i) => `  const stride${i} = rowStride * ${i};`);
 const rowAddress = (i) => (i === 0 ? "a" : i === 1 ? "a + rowStride" : `a + stride${i}`);
 const zeros = (rows) => each(rows, (i, j) => `  let c${i}_${j} = f32x4.splat(0);`);
 
@@ -67,7 +70,9 @@ ${each(rows, (i, j) => `  v128.store(c, c${i}_${j}, ${(i * WIDTH + j * LANES) * 
 
 function productTile(rows) {
   const byRow = (line) =>
-    range(rows).flatMap((i) => [...vectors.map((j) => line(i, j)), ...(i < rows - 1 ? ["  c += resultStride;"] : [])]).join("\n");
+    range(rows)
+      .flatMap((i) => [...vectors.map((j) => line(i, j)), ...(i < rows - 1 ? ["  c += resultStride;"] : [])])
+      .join("\n");
   return `
 /** ${rows} rows of a matrix product: c[row][lane] = (first ? 0 : c[row][lane]) + sum over depth of a[row][k] * b[k][lane]. */
 export function productTile${rows}x${WIDTH}(
@@ -76,7 +81,12 @@ export function productTile${rows}x${WIDTH}(
 ${[...strides(rows), ...zeros(rows)].join("\n")}
   if (!first) {
     let row = c;
-${range(rows).flatMap((i) => [...vectors.map((j) => `    c${i}_${j} = v128.load(row, ${j * 16});`), ...(i < rows - 1 ? ["    row += resultStride;"] : [])]).join("\n")}
+${range(rows)
+  .flatMap((i) => [
+    ...vectors.map((j) => `    c${i}_${j} = v128.load(row, ${j * 16});`),
+    ...(i < rows - 1 ? ["    row += resultStride;"] : []),
+  ])
+  .join("\n")}
   }
   for (let k: i32 = 0; k < depth; k++) {
 ${step(rows, rowAddress).join("\n")}

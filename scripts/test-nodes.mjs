@@ -1,5 +1,6 @@
 // The test suite on other Node versions, one after the other. The package must be built.
 //   node scripts/test-nodes.mjs [majors...]   default 22 24 26; exit code 1 if any of them failed
+// vitest's own report of each run is left in build/test-reports/node-<major>.json.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { stripVTControlCharacters } from "node:util";
@@ -17,7 +18,9 @@ function passesOn(major) {
   const node = fetchNode(major);
   const version = spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim();
   console.log(`\nNode ${version}`);
-  const { status, stdout, stderr } = spawnSync(node, [vitest, "run"], {
+  const report = `build/test-reports/node-${major}.json`;
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const { status, stdout, stderr } = spawnSync(node, [vitest, "run", ...reporters], {
     cwd: root,
     encoding: "utf8",
     maxBuffer: 2 ** 28,

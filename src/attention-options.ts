@@ -1,3 +1,4 @@
+import type { BlockMask } from "./block-mask.ts";
 import type { TensorData, TensorLike, VectorLike } from "./tensor-like.ts";
 
 /** A mask: `Uint8Array` data is boolean (1 = attend), `Float32Array` data is added to the scores. */
@@ -8,6 +9,22 @@ export type Similarity = "dot" | "cosine" | "root-norm";
 
 /** Dimension order of query, key, value and output: heads first, or as a projection writes them. */
 export type Layout = "BHLE" | "BLHE";
+
+/** Where packed sequences start: `[0, length 0, length 0 + length 1, ..., total]`, B + 1 numbers each. */
+export interface CuSeqlens {
+  readonly query: VectorLike;
+  readonly key: VectorLike;
+}
+
+/** T5's learned bias by distance. */
+export interface RelativeBias {
+  /** `[buckets, H]`: what each query head adds to scores whose distance falls into the bucket. */
+  readonly table: TensorLike<Float32Array>;
+  /** Whether keys after the query have buckets of their own (an encoder). Default `true`. */
+  readonly bidirectional?: boolean;
+  /** Distances from here on share the last bucket. Default 128. */
+  readonly maxDistance?: number;
+}
 
 /**
  * What shapes the scores of an attention: the part of the options that says *what* is computed.
@@ -23,6 +40,24 @@ export interface ScoreOptions {
   readonly causal?: boolean | "top-left" | "bottom-right";
   /** Position of query 0 among the keys: a number, one per batch entry, or `"bottom-right"`. Default 0. */
   readonly queryOffset?: number | VectorLike | "bottom-right";
+  /** `[left, right]`: key j is allowed for position p where p - left <= j <= p + right; -1 = unbounded. */
+  readonly window?: readonly [left: number, right: number];
+  /** How many of the S keys are valid, one number per batch entry. Keys past them are never read. */
+  readonly kvLengths?: VectorLike;
+  /** Packed sequences of different lengths over `[total, H, E]`, instead of a batch. */
+  readonly cuSeqlens?: CuSeqlens;
+  /** Scores become softcap * tanh(score / softcap). 0 (the default) = none. */
+  readonly softcap?: number;
+  /** One slope per query head: -slope * |position - key| is added to the scores. See `alibiSlopes`. */
+  readonly alibiSlopes?: VectorLike;
+  /** T5's learned bias by distance. */
+  readonly relativeBias?: RelativeBias;
+  /** One score per query head that joins the softmax and carries no value. */
+  readonly sinks?: VectorLike;
+  /** Which blocks of scores exist at all: from `createBlockMask`. */
+  readonly blockMask?: BlockMask;
+  /** Also return the scores: scaled, after softcap, or with all that is added and excluded. */
+  readonly returnScores?: "scaled" | "capped" | "biased";
   /** Factor on the similarity. Default 1/sqrt(E) for `"dot"`, 1 for the others. */
   readonly scale?: number;
   /** How query and key are compared. Default `"dot"`. */

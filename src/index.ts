@@ -3,7 +3,21 @@
  *
  * @module
  */
-export type { Layout, MaskLike, ScoreOptions, Similarity } from "./attention-options.ts";
+export type {
+  CuSeqlens,
+  Layout,
+  MaskLike,
+  RelativeBias,
+  ScoreOptions,
+  Similarity,
+} from "./attention-options.ts";
+export {
+  BlockMask,
+  type BlockMaskSizes,
+  createBlockMask,
+  createBlockMaskAsync,
+  type MaskPredicate,
+} from "./block-mask.ts";
 export { Embedding } from "./embedding.ts";
 export {
   createEngine,

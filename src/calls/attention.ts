@@ -4,7 +4,7 @@ import type { ScoreOptions } from "../attention-options.ts";
 import type { Call } from "../engine/program.ts";
 import { planAttention } from "../plan/attention.ts";
 import { Tensor } from "../tensor.ts";
-import { sizeOf, type TensorLike, type VectorLike } from "../tensor-like.ts";
+import { sizeOf, type TensorLike } from "../tensor-like.ts";
 import { readAttention } from "../validate/attention.ts";
 import { float32 } from "../validate/floats.ts";
 import { headLayout, headShape } from "../validate/heads.ts";
@@ -14,10 +14,6 @@ import type { CallOptions } from "./call-options.ts";
 
 /** Options of `scaledDotProductAttention`: what is computed, what is returned, and where it runs. */
 export interface AttentionOptions extends ScoreOptions, CallOptions {
-  /** `[left, right]`: key j is allowed for position p where p - left <= j <= p + right; -1 = unbounded. */
-  readonly window?: readonly [left: number, right: number];
-  /** How many of the S keys are valid, one number per batch entry. Keys past them are never read. */
-  readonly kvLengths?: VectorLike;
   /** Also return the weights, `[B, H, L, S]`. Default false. */
   readonly returnWeights?: boolean;
   /** Also return the natural logarithm of each row's sum of exponentials, `[B, H, L]`. Default false. */
@@ -34,6 +30,8 @@ export interface AttentionResult {
   readonly logSumExp?: Tensor;
   /** `[B, H, L, S]`, with `returnWeights`. */
   readonly weights?: Tensor;
+  /** `[B, H, L, S]`, with `returnScores`. */
+  readonly scores?: Tensor;
 }
 
 const names: ReadonlySet<string> = new Set([
@@ -43,6 +41,13 @@ const names: ReadonlySet<string> = new Set([
   "queryOffset",
   "window",
   "kvLengths",
+  "cuSeqlens",
+  "softcap",
+  "alibiSlopes",
+  "relativeBias",
+  "sinks",
+  "blockMask",
+  "returnScores",
   "scale",
   "similarity",
   "layout",
@@ -62,20 +67,28 @@ export function attentionCall(
 ): Call<AttentionResult> {
   checkNames(options, names);
   const problem = readAttention(query, key, value, options, float32);
-  const { B, H, L, S, V, rank } = problem;
+  const { B, H, L, S, V, rank, packed, query: heads } = problem;
   const layout = options.layout ?? "BHLE";
-  const output = checkTarget("out", options.out, headShape(layout, [B, H, L, V], rank), [query, key, value]);
-  const logSumExp = options.returnLogSumExp ? zeros([B, H, L].slice(4 - rank)) : undefined;
-  const weights = options.returnWeights ? zeros([B, H, L, S].slice(4 - rank)) : undefined;
+  const shape = packed ? [heads.length, H, V] : headShape(layout, [B, H, L, V], rank);
+  const output = checkTarget("out", options.out, shape, [query, key, value]);
+  const rows = packed ? [H, heads.length] : [B, H, L].slice(4 - rank);
+  const logSumExp = options.returnLogSumExp ? zeros(rows) : undefined;
+  const weights = options.returnWeights ? zeros([...rows, S]) : undefined;
+  const scores = options.returnScores ? zeros([...rows, S]) : undefined;
   const program = planAttention(problem, {
     output: output.data,
-    outputLayout: headLayout(layout, [B, H, L, V]),
+    outputLayout: packed
+      ? { ...headLayout("BLHE", [1, H, heads.length, V]), batchStride: 0 }
+      : headLayout(layout, [B, H, L, V]),
     logSumExp: logSumExp?.data,
     weights: weights?.data,
+    scores: scores?.data,
+    scoreStage: options.returnScores,
   });
-  const result: { output: Tensor; logSumExp?: Tensor; weights?: Tensor } = { output };
+  const result: { output: Tensor; logSumExp?: Tensor; weights?: Tensor; scores?: Tensor } = { output };
   if (logSumExp) result.logSumExp = logSumExp;
   if (weights) result.weights = weights;
+  if (scores) result.scores = scores;
   return { program, result };
 }
 

@@ -117,6 +117,8 @@ export function forwardCall(
       window: [-1, -1],
       lengths: new Array<number>(B).fill(width),
       offsets: new Array<number>(B).fill(0),
+      blockMask: undefined,
+      packed: undefined,
     },
     { query: queries, key: keys, value: values, output: context, weights: scores },
     headLayout("BLHE", [B, H, L, D]),

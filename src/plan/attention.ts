@@ -1,10 +1,11 @@
 // Which kernel runs an attention, in which pieces. Pure: sizes in, program out.
 
-import { KEY_BLOCK, PANEL } from "../engine/generated/kernels.ts";
+import { KEY_BLOCK, PANEL, PANEL_HEADER } from "../engine/generated/kernels.ts";
 import { type Operand, Program } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
 import type { HeadLayout } from "../validate/heads.ts";
 import type { SpreadMask } from "../validate/mask.ts";
+import { type BucketTable, relativeBucket } from "../validate/relative-bias.ts";
 
 /** Where results go; those that are absent are not made. */
 export interface AttentionTargets {
@@ -12,7 +13,14 @@ export interface AttentionTargets {
   readonly outputLayout: HeadLayout;
   readonly logSumExp?: Float32Array;
   readonly weights?: Float32Array;
+  readonly scores?: Float32Array;
+  /** Which scores. */
+  readonly scoreStage?: ScoreStage;
 }
+
+/** Stages at which scores can be asked for, in the kernel's numbers. */
+export type ScoreStage = "scaled" | "capped" | "biased";
+const scoreStages: readonly ScoreStage[] = ["scaled", "capped", "biased"];
 
 /** Panels that share a pass over the keys: 48 queries read a key six times less often than 8, and fit the L1 cache. */
 const MOST_PANELS = 6;
@@ -20,8 +28,6 @@ const MOST_PANELS = 6;
 const ENOUGH_TILES = 32;
 /** A step of a tile stays under a millisecond: at 25 GFLOP/s this many operations. */
 const STEP_WORK = 2e7;
-/** Scratch of a panel beside its queries and sums, bytes. */
-const PANEL_HEADER = 416;
 const MOST_SCRATCH = 1024 * 1024;
 
 /** Wider than any key length, and small enough to be added to a position. */
@@ -42,8 +48,10 @@ export function planAttention(problem: AttentionProblem, targets: AttentionTarge
       output: program.output(targets.output),
       logSumExp: targets.logSumExp && program.output(targets.logSumExp),
       weights: targets.weights && program.output(targets.weights),
+      scores: targets.scores && program.output(targets.scores),
     },
     targets.outputLayout,
+    targets.scoreStage,
   );
   return program;
 }
@@ -56,6 +64,7 @@ export interface AttentionOperands {
   readonly output: Operand;
   readonly logSumExp?: Operand;
   readonly weights?: Operand;
+  readonly scores?: Operand;
 }
 
 /** An attention without its data: in a layer the projections write it. */
@@ -71,14 +80,16 @@ export function addAttention(
   problem: AttentionShape,
   operands: AttentionOperands,
   output: HeadLayout,
+  scoreStage: ScoreStage = "scaled",
 ): void {
-  const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window } = problem;
+  const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window, packed } = problem;
+  const { blockMask, relativeBias, softcap } = problem;
   const cut = cutAttention(problem);
   const booleanMask = mask?.boolean ? mask : undefined;
   const additiveMask = mask?.boolean ? undefined : mask;
   const firstBias = additiveMask ?? bias;
   const secondBias = additiveMask && bias;
-  const plain = mask === undefined && bias === undefined && similarity === "dot" && scale > 0;
+  const plain = isPlain(problem);
   // One literal without spreads: V8 makes a record of it, where a spread of this size becomes a hash table.
   program.stage(
     "attention",
@@ -89,11 +100,20 @@ export function addAttention(
       output: operands.output,
       logSumExp: operands.logSumExp,
       weights: operands.weights,
+      scores: operands.scores,
       mask: booleanMask && program.input(booleanMask.data),
       bias: firstBias && program.input(firstBias.data),
       secondBias: secondBias && program.input(secondBias.data),
+      slopes: perHead(program, problem.alibiSlopes),
+      sinks: perHead(program, problem.sinks),
+      relativeBias: relativeBias && program.input(biasByDistance(relativeBias)),
+      blockKinds: blockMask && program.input(blockMask.kinds),
+      blockBytes: blockMask && program.input(blockMask.bytes),
       offsets: perEntry(program, problem.offsets, problem.offsets[0] ?? 0),
       lengths: perEntry(program, problem.lengths, S),
+      queryStarts: packed && program.input(Int32Array.from(packed.queryStarts)),
+      keyStarts: packed && program.input(Int32Array.from(packed.keyStarts)),
+      tiles: cut.tiles && program.input(cut.tiles),
       kvHeads: K,
       group: K === 0 ? 0 : H / K,
       queryLength: L,
@@ -106,10 +126,17 @@ export function addAttention(
       similarity: similarities.indexOf(similarity),
       offset: problem.offsets[0] ?? 0,
       finalScores: plain ? 0 : 1,
+      scoreStage: scoreStages.indexOf(scoreStage),
       left: Math.min(window[0], UNBOUNDED),
       // Causality is a window that ends at the query itself.
       right: problem.causal ? 0 : Math.min(window[1], UNBOUNDED),
+      relativeReach: relativeBias?.maxDistance ?? 0,
+      blockSize: blockMask?.blockSize ?? 1,
+      blockColumns: blockMask?.columns ?? 0,
       scale,
+      softcap,
+      rowsBatchStride: packed ? 0 : H * L,
+      rowsHeadStride: packed ? query.length : L,
       queryBatchStride: query.batchStride * 4,
       queryHeadStride: query.headStride * 4,
       queryRowStride: query.rowStride * 4,
@@ -134,9 +161,12 @@ export function addAttention(
       secondBiasHeadStride: strideOf(secondBias, 1) * 4,
       secondBiasRowStride: strideOf(secondBias, 2) * 4,
       secondBiasKeyStride: strideOf(secondBias, 3) * 4,
+      blockBatchStride:
+        blockMask && blockMask.B > 1 ? blockMask.H * blockMask.rows * blockMask.columns * 4 : 0,
+      blockHeadStride: blockMask && blockMask.H > 1 ? blockMask.rows * blockMask.columns * 4 : 0,
     },
     {
-      tiles: B * K * cut.tilesPerGroup,
+      tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup,
       steps: Math.max(1, Math.ceil(S / cut.keysPerStep)),
       scratch: cut.scratch,
       work: 2 * B * H * L * S * (E + V),
@@ -156,26 +186,70 @@ function perEntry(program: Program, numbers: readonly number[], usual: number): 
   return undefined;
 }
 
+/** Nothing to do to the scores but to scale them and to leave out keys by their range. */
+function isPlain({
+  mask,
+  bias,
+  similarity,
+  scale,
+  softcap,
+  alibiSlopes,
+  relativeBias,
+  blockMask,
+}: AttentionShape): boolean {
+  const added = mask ?? bias ?? alibiSlopes ?? relativeBias ?? blockMask;
+  return added === undefined && similarity === "dot" && softcap === 0 && scale > 0;
+}
+
+function perHead(program: Program, numbers: readonly number[] | undefined): Operand | undefined {
+  return numbers && program.input(Float32Array.from(numbers));
+}
+
+/** T5's table by bucket, spread out by distance: one row a head, from -maxDistance to maxDistance. */
+function biasByDistance({ data, heads, buckets, bidirectional, maxDistance }: BucketTable): Float32Array {
+  const width = 2 * maxDistance + 1;
+  const rows = new Float32Array(heads * width);
+  for (let distance = -maxDistance; distance <= maxDistance; distance++) {
+    const bucket = relativeBucket(distance, buckets, bidirectional, maxDistance);
+    for (let h = 0; h < heads; h++) rows[h * width + distance + maxDistance] = data[bucket * heads + h]!;
+  }
+  return rows;
+}
+
 /** How many panels a tile holds, and how many keys a step. Neither changes a bit of any row. */
-function cutAttention({ B, H, K, L, E, V }: AttentionShape): {
+function cutAttention(problem: AttentionShape): {
   panels: number;
   tilesPerGroup: number;
   keysPerStep: number;
   scratch: number;
+  tiles: Uint32Array | undefined;
 } {
-  const groupPanels = K === 0 ? 0 : Math.ceil(((H / K) * L) / PANEL);
+  const { B, H, K, L, E, V, packed } = problem;
+  const group = K === 0 ? 0 : H / K;
+  const groupPanels = Math.ceil((group * L) / PANEL);
+  const allPanels = packed ? Math.ceil((H * problem.query.length) / PANEL) : B * K * groupPanels;
   const panelBytes = PANEL_HEADER + (E + V) * PANEL * 4;
   const blockBytes = KEY_BLOCK * PANEL * 4;
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
-  const panels = Math.max(
-    1,
-    Math.min(MOST_PANELS, fitting, Math.floor((B * K * groupPanels) / ENOUGH_TILES)),
-  );
+  const panels = Math.max(1, Math.min(MOST_PANELS, fitting, Math.floor(allPanels / ENOUGH_TILES)));
   const keyWork = 2 * panels * PANEL * Math.max(1, E + V);
   return {
     panels,
     tilesPerGroup: Math.ceil(groupPanels / panels),
     keysPerStep: Math.max(1, Math.floor(STEP_WORK / keyWork / KEY_BLOCK)) * KEY_BLOCK,
     scratch: blockBytes + panels * panelBytes,
+    tiles: packed && packedTiles(packed.queryStarts, K, group, panels * PANEL),
   };
+}
+
+/** Group (entry * K + key/value head) and first row of each tile of packed sequences. */
+function packedTiles(starts: readonly number[], K: number, group: number, rowsPerTile: number): Uint32Array {
+  const tiles: number[] = [];
+  for (let b = 0; b + 1 < starts.length; b++) {
+    const rows = group * (starts[b + 1]! - starts[b]!);
+    for (let k = 0; k < K; k++) {
+      for (let row = 0; row < rows; row += rowsPerTile) tiles.push(b * K + k, row);
+    }
+  }
+  return Uint32Array.from(tiles);
 }

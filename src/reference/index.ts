@@ -4,8 +4,7 @@
  *
  * @module
  */
-export type { ProblemOptions as ReferenceAttentionOptions } from "../validate/attention.ts";
-export type { RelativeBias } from "../validate/relative-bias.ts";
+export type { RelativeBias, ScoreOptions as ReferenceAttentionOptions } from "../attention-options.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
 export {

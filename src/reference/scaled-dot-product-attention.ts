@@ -1,5 +1,6 @@
-import { AttentionError } from "../errors.ts";
-import { type AttentionProblem, type ProblemOptions, readAttention } from "../validate/attention.ts";
+import type { ScoreOptions as ReferenceAttentionOptions } from "../attention-options.ts";
+import { type AttentionProblem, readAttention } from "../validate/attention.ts";
+import { readFloats } from "../validate/floats.ts";
 import { headLayout, headShape, rowOffset } from "../validate/heads.ts";
 import { biasedScore, cappedScore, scaledScore } from "./scores.ts";
 import { softmaxRow } from "./softmax-row.ts";
@@ -30,8 +31,7 @@ export interface ReferenceAttention {
  * @param query `[B, H, L, E]`, `[H, L, E]` or `[L, E]`; with `layout: "BLHE"` `[B, L, H, E]`, `[L, H, E]`
  * @param key `[B, K, S, E]`, of query's rank; K divides H
  * @param value `[B, K, S, V]`
- * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE` or `ERR_OPTION` for arguments that do not fit,
- *   `ERR_UNSUPPORTED` for `cuSeqlens` and `blockMask`
+ * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE` or `ERR_OPTION` for arguments that do not fit
  *
  * @example
  * ```ts
@@ -45,9 +45,9 @@ export function scaledDotProductAttention(
   query: ReferenceInput,
   key: ReferenceInput,
   value: ReferenceInput,
-  options: ProblemOptions = {},
+  options: ReferenceAttentionOptions = {},
 ): ReferenceAttention {
-  checkSupported(options);
+  if (options.cuSeqlens) return attendPacked(query, key, value, options);
   const problem = readAttention(query, key, value, options);
   const { B, H, L, S, rank } = problem;
   const layout = options.layout ?? "BHLE";
@@ -101,9 +101,49 @@ function allScores(problem: AttentionProblem, which: "scaled" | "capped" | "bias
   return scores;
 }
 
-/** An oracle that passed over what it cannot do would be wrong without a word. */
-function checkSupported(options: object): void {
-  for (const name of ["cuSeqlens", "blockMask"])
-    if (name in options)
-      throw new AttentionError("ERR_UNSUPPORTED", `"${name}" is not implemented by the reference`);
+/** Packed sequences, one after another. */
+function attendPacked(
+  query: ReferenceInput,
+  key: ReferenceInput,
+  value: ReferenceInput,
+  options: ReferenceAttentionOptions,
+): ReferenceAttention {
+  const problem = readAttention(query, key, value, options);
+  const { B, H, V, packed, lengths, offsets } = problem;
+  const { queryStarts, keyStarts } = packed!;
+  const total = queryStarts[B]!;
+  const output = zeros([total, H, V]);
+  const logSumExp = zeros([H, total]);
+  for (let b = 0; b < B; b++) {
+    const [first, end] = [queryStarts[b]!, queryStarts[b + 1]!];
+    const part = scaledDotProductAttention(
+      rows(query, first, end),
+      rows(key, keyStarts[b]!, keyStarts[b + 1]!),
+      rows(value, keyStarts[b]!, keyStarts[b + 1]!),
+      {
+        ...options,
+        cuSeqlens: undefined,
+        layout: "BLHE",
+        kvLengths: [lengths[b]!],
+        queryOffset: offsets[b]!,
+      },
+    );
+    output.data.set(part.output.data, first * H * V);
+    for (let h = 0; h < H; h++)
+      logSumExp.data.set(
+        part.logSumExp.data.subarray(h * (end - first), (h + 1) * (end - first)),
+        h * total + first,
+      );
+  }
+  return { output, logSumExp, weights: zeros([0]) };
+}
+
+/** Rows `first` to `end` of the first dimension. */
+function rows(tensor: ReferenceInput, first: number, end: number): ReferenceInput {
+  const { data, shape } = readFloats("tensor", tensor);
+  const size = shape[1]! * shape[2]!;
+  return {
+    data: data.slice(first * size, end * size),
+    shape: [end - first, shape[1]!, shape[2]!],
+  } as ReferenceInput;
 }

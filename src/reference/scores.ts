@@ -9,6 +9,7 @@ export function isAllowed(problem: AttentionProblem, b: number, h: number, i: nu
   const position = i + problem.offsets[b]!;
   const [left, right] = problem.window;
   if (j >= problem.lengths[b]!) return false;
+  if (problem.blockMask && !problem.blockMask.allows(b, h, i, j)) return false;
   if (problem.causal && j > position) return false;
   if (left >= 0 && j < position - left) return false;
   if (right >= 0 && j > position + right) return false;

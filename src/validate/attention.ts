@@ -1,30 +1,14 @@
 import type { Layout, MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
+import { BlockMask } from "../block-mask.ts";
 import { AttentionError } from "../errors.ts";
-import type { VectorLike } from "../tensor-like.ts";
+import { describe, type VectorLike } from "../tensor-like.ts";
 import { type FloatTensor, float32, float32or64, readFloats } from "./floats.ts";
 import { type HeadView, viewHeads } from "./heads.ts";
 import { type SpreadMask, spreadMask } from "./mask.ts";
 import { checkChoice, checkNumber } from "./options.ts";
-import { type BucketTable, type RelativeBias, readRelativeBias } from "./relative-bias.ts";
+import { type PackedSequences, readPacked } from "./packed.ts";
+import { type BucketTable, readRelativeBias } from "./relative-bias.ts";
 import { readVector, readWholeVector } from "./vector.ts";
-
-/** All options that say what is computed, nothing about where or how fast. */
-export interface ProblemOptions extends ScoreOptions {
-  /** `[left, right]`: key j is allowed for position p where p - left <= j <= p + right; -1 = unbounded. */
-  readonly window?: readonly [left: number, right: number];
-  /** How many of the S keys are valid, one number per batch entry. */
-  readonly kvLengths?: VectorLike;
-  /** Scores become softcap * tanh(score / softcap). 0 (the default) = none. */
-  readonly softcap?: number;
-  /** One slope per query head: -slope * |distance| is added to the scores. */
-  readonly alibiSlopes?: VectorLike;
-  /** One score per query head that joins the softmax and carries no value. */
-  readonly sinks?: VectorLike;
-  /** T5's learned bias by distance. */
-  readonly relativeBias?: RelativeBias;
-  /** Also return the scores: scaled, after softcap, or with all that is added and excluded. */
-  readonly returnScores?: "scaled" | "capped" | "biased";
-}
 
 /** A checked attention: sizes, tensors as heads of rows, options with their defaults. */
 export interface AttentionProblem {
@@ -52,6 +36,8 @@ export interface AttentionProblem {
   /** Valid keys, and position of query 0 among them, of each batch entry. */
   readonly lengths: readonly number[];
   readonly offsets: readonly number[];
+  readonly blockMask: BlockMask | undefined;
+  readonly packed: PackedSequences | undefined;
 }
 
 const unbounded: readonly [number, number] = [-1, -1];
@@ -62,9 +48,10 @@ export function readAttention(
   query: FloatTensor,
   key: FloatTensor,
   value: FloatTensor,
-  options: ProblemOptions,
+  options: ScoreOptions,
   types: readonly string[] = float32or64,
 ): AttentionProblem {
+  if (options.cuSeqlens !== undefined) return readPacked(query, key, value, options, types);
   const { similarity = "dot", causal = false, window = unbounded, softcap = 0 } = options;
   checkOptions(options);
   const { rank, B, H, K, L, S, E, ...views } = readHeads(query, key, value, options.layout ?? "BHLE", types);
@@ -98,7 +85,25 @@ export function readAttention(
     window,
     lengths,
     offsets: readOffsets(options, lengths, L),
+    blockMask: options.blockMask && checkBlockMask(options.blockMask, scores),
+    packed: undefined,
   };
+}
+
+function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): BlockMask {
+  if (!(mask instanceof BlockMask))
+    throw new AttentionError(
+      "ERR_DTYPE",
+      `"blockMask" expected what createBlockMask returns, got ${describe(mask)}`,
+    );
+  const fits =
+    (mask.B === 1 || mask.B === B) && (mask.H === 1 || mask.H === H) && mask.L === L && mask.S === S;
+  if (!fits)
+    throw new AttentionError(
+      "ERR_SHAPE",
+      `"blockMask" expected [B=${B} or 1, H=${H} or 1, L=${L}, S=${S}], got [${mask.B}, ${mask.H}, ${mask.L}, ${mask.S}]`,
+    );
+  return mask;
 }
 
 const layouts: readonly Layout[] = ["BHLE", "BLHE"];
@@ -106,7 +111,14 @@ const similarities: readonly Similarity[] = ["dot", "cosine", "root-norm"];
 const scoreStages = ["scaled", "capped", "biased"];
 
 /** Options that are absent are right: only those that are there cost a look. */
-function checkOptions({ layout, similarity, causal, returnScores, softcap, window }: ProblemOptions): void {
+export function checkOptions({
+  layout,
+  similarity,
+  causal,
+  returnScores,
+  softcap,
+  window,
+}: ScoreOptions): void {
   if (layout !== undefined) checkChoice("layout", layout, layouts);
   if (similarity !== undefined) checkChoice("similarity", similarity, similarities);
   if (causal !== undefined) checkChoice("causal", causal, causalChoices);
@@ -139,7 +151,7 @@ function readHeads(
   return { rank, B, H, K, L, S, E, query: q, key: k, value: v };
 }
 
-function readLengths(kvLengths: VectorLike | undefined, B: number, S: number): number[] {
+export function readLengths(kvLengths: VectorLike | undefined, B: number, S: number): number[] {
   if (kvLengths === undefined) return new Array<number>(B).fill(S);
   const lengths = readWholeVector("kvLengths", kvLengths, B);
   for (const n of lengths)
@@ -147,10 +159,18 @@ function readLengths(kvLengths: VectorLike | undefined, B: number, S: number): n
   return lengths;
 }
 
-/** An explicit number wins; else `"bottom-right"` puts the last query beside the entry's last key. */
-function readOffsets(options: ProblemOptions, lengths: readonly number[], L: number): number[] {
+/**
+ * An explicit number wins; else `"bottom-right"` puts the last query beside the entry's last key. L is a number, or one
+ * for each packed sequence.
+ */
+export function readOffsets(
+  options: ScoreOptions,
+  lengths: readonly number[],
+  L: number | readonly number[],
+): number[] {
   const offset = options.queryOffset ?? (options.causal === "bottom-right" ? "bottom-right" : 0);
-  if (offset === "bottom-right") return lengths.map((length) => length - L);
+  if (offset === "bottom-right")
+    return lengths.map((length, entry) => length - (typeof L === "number" ? L : L[entry]!));
   if (typeof offset !== "number") return readWholeVector("queryOffset", offset as VectorLike, lengths.length);
   if (offset !== 0) readWholeVector("queryOffset", [offset], 1);
   return new Array<number>(lengths.length).fill(offset);

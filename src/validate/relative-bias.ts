@@ -1,17 +1,7 @@
+import type { RelativeBias } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
-import type { TensorLike } from "../tensor-like.ts";
 import { type FloatTensor, readFloats } from "./floats.ts";
 import { checkNumber } from "./options.ts";
-
-/** T5's learned bias by distance. */
-export interface RelativeBias {
-  /** `[buckets, H]`: what each query head adds to scores whose distance falls into the bucket. */
-  readonly table: TensorLike<Float32Array>;
-  /** Whether keys after the query have buckets of their own (an encoder). Default `true`. */
-  readonly bidirectional?: boolean;
-  /** Distances from here on share the last bucket. Default 128. */
-  readonly maxDistance?: number;
-}
 
 /** A relative bias whose defaults are filled in. */
 export interface BucketTable {
@@ -20,6 +10,35 @@ export interface BucketTable {
   readonly buckets: number;
   readonly bidirectional: boolean;
   readonly maxDistance: number;
+}
+
+/**
+ * The bucket of a distance: "Exploring the Limits of Transfer Learning with a Unified Text-to-Text
+ * Transformer" (Raffel et al., 2020), as its published code computes it. Half of the buckets hold one
+ * distance each, the other half grow logarithmically up to `maxDistance`.
+ *
+ * @param distance key position minus query position
+ */
+export function relativeBucket(
+  distance: number,
+  buckets: number,
+  bidirectional: boolean,
+  maxDistance: number,
+): number {
+  if (bidirectional) {
+    const half = Math.floor(buckets / 2);
+    return (distance > 0 ? half : 0) + distanceBucket(Math.abs(distance), half, maxDistance);
+  }
+  // One direction only: every key after the query counts as distance 0.
+  return distanceBucket(Math.max(-distance, 0), buckets, maxDistance);
+}
+
+function distanceBucket(distance: number, buckets: number, maxDistance: number): number {
+  const exact = Math.floor(buckets / 2);
+  if (distance < exact) return distance;
+  const growth = Math.log(distance / exact) / Math.log(maxDistance / exact);
+  // Where the quotient is a whole number, an engine's logarithms may leave it a last bit short of it.
+  return Math.min(exact + Math.floor(growth * (buckets - exact) + 1e-9), buckets - 1);
 }
 
 /** Checks a relative bias for `H` query heads. */
