@@ -13,7 +13,7 @@ import {
   sinusoidalPositions,
   softmax,
 } from "../src/reference/index.ts";
-import { relativeBucket } from "../src/reference/relative-bias.ts";
+import { relativeBucket } from "../src/validate/relative-bias.ts";
 import { attentionArguments, attentionCases, type GoldenRope, layerArguments, layerCases } from "./golden.ts";
 import { onnxCases, onnxFolderName, onnxPresent } from "./onnx.ts";
 import {
@@ -760,8 +760,8 @@ describe("arguments that the attention refuses", () => {
       "ERR_SHAPE",
       '"relativeBias.table"',
     ],
-    ["cuSeqlens", attend({ cuSeqlens: {} }), "ERR_UNSUPPORTED", '"cuSeqlens"'],
-    ["blockMask", attend({ blockMask: {} }), "ERR_UNSUPPORTED", '"blockMask"'],
+    ["cuSeqlens", attend({ cuSeqlens: {} }), "ERR_SHAPE", '"query" expected shape [total, H, E]'],
+    ["blockMask", attend({ blockMask: {} }), "ERR_DTYPE", '"blockMask"'],
   ];
   for (const [name, call, code, message] of cases)
     it(name, () => {

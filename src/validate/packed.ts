@@ -106,9 +106,7 @@ function readStarts(
   vector: NonNullable<ScoreOptions["cuSeqlens"]>["query"],
   total: number,
 ): number[] {
-  const count =
-    Array.isArray(vector) || ArrayBuffer.isView(vector) ? (vector as ArrayLike<number>).length : undefined;
-  const starts = readWholeVector(name, vector, count ?? (vector as { data: ArrayLike<number> }).data.length);
+  const starts = readWholeVector(name, vector);
   const rises = starts.every((start, i) => i === 0 || start >= starts[i - 1]!);
   if (starts.length === 0 || starts[0] !== 0 || starts.at(-1) !== total || !rises)
     throw new AttentionError(

@@ -8,10 +8,10 @@ import {
   type VectorLike,
 } from "../tensor-like.ts";
 
-/** Reads a vector of `length` numbers, however it is spelled: array, typed array or rank-1 tensor. */
-export function readVector(name: string, vector: VectorLike, length: number): number[] {
+/** Reads a vector of `length` numbers (or of any), however it is spelled: array, typed array or rank-1 tensor. */
+export function readVector(name: string, vector: VectorLike, length?: number): number[] {
   const values = elements(name, vector);
-  if (values.length !== length)
+  if (length !== undefined && values.length !== length)
     throw new AttentionError("ERR_SHAPE", `"${name}" expected ${length} elements, got ${values.length}`);
   const numbers = Array.from(values, Number);
   for (const n of numbers)
@@ -20,7 +20,7 @@ export function readVector(name: string, vector: VectorLike, length: number): nu
 }
 
 /** The same for whole numbers. */
-export function readWholeVector(name: string, vector: VectorLike, length: number): number[] {
+export function readWholeVector(name: string, vector: VectorLike, length?: number): number[] {
   const numbers = readVector(name, vector, length);
   for (const n of numbers)
     if (!Number.isInteger(n))
@@ -31,7 +31,7 @@ export function readWholeVector(name: string, vector: VectorLike, length: number
 function elements(name: string, vector: VectorLike): ArrayLike<number | bigint> {
   if (Array.isArray(vector) || ArrayBuffer.isView(vector)) return vector as ArrayLike<number | bigint>;
   const tensor = vector as TensorLike<TensorData>;
-  if (tensor === null || typeof tensor !== "object" || arrayType(tensor.data) === "undefined")
+  if (typeof tensor !== "object" || tensor === null || arrayType(tensor.data) === "undefined")
     throw new AttentionError(
       "ERR_DTYPE",
       `"${name}" expected an array or a rank-1 tensor, got ${describe(vector)}`,
