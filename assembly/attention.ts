@@ -68,6 +68,16 @@ function attendKeys(
   const key = p.key + entry * p.keyBatchStride + kvHead * p.keyHeadStride + start * p.keyRowStride;
   const value = p.value + entry * p.valueBatchStride + kvHead * p.valueHeadStride + start * p.valueRowStride;
   const bytes = panelBytes(p);
+  if (p.scores == 0) {
+    // A window over many keys leaves most blocks to no panel at all: they are not even looked at.
+    let lowest = lastKey, highest = firstKey;
+    for (let i: i32 = 0; i < panels; i++) {
+      lowest = min(lowest, someFirst(state + i * bytes));
+      highest = max(highest, someEnd(state + i * bytes));
+    }
+    firstKey = max(firstKey, (lowest / KEY_BLOCK) * KEY_BLOCK);
+    lastKey = min(lastKey, highest);
+  }
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);
     for (let i: i32 = 0; i < panels; i++) {

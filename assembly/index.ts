@@ -5,6 +5,7 @@ export { attentionTile as attention } from "./attention";
 export { copyTile as copy } from "./copy";
 export { matmulTile as matmul } from "./matmul";
 export { packTile as pack } from "./pack";
+export { rotaryTile as rotary } from "./rotary";
 export { softmaxTile as softmax } from "./softmax";
 
 // Exported so that the optimizer keeps them functions of their own, with all registers to themselves: inlined into one

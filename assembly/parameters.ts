@@ -169,3 +169,31 @@ export class CopyParameters {
   sourceStride: u32;
   targetStride: u32;
 }
+
+/** RMS norm and rotary positions of rows of heads, some entries of `rowsPerEntry` rows; tile = `rowsPerTile` rows. */
+@unmanaged
+export class RotaryParameters {
+  input: usize;
+  output: usize;
+  /** [tables, positions, rotarySize / 2]. */
+  cosines: usize;
+  sines: usize;
+  /** headSize floats, or absent = no norm. */
+  normWeight: usize;
+  rows: i32;
+  rowsPerTile: i32;
+  rowsPerEntry: i32;
+  /** Rows side by side that share a position: the heads of a token. */
+  rowsPerPosition: i32;
+  /** Positions an entry has; rows beyond start over (the next head). */
+  positions: i32;
+  /** Rows of the tables from one entry to the next; 0 = all entries use the same. */
+  tableEntryRows: i32;
+  headSize: i32;
+  /** How much of a head is rotated; 0 = nothing. */
+  rotarySize: i32;
+  interleaved: i32;
+  epsilon: f32;
+  inputEntryStride: u32;
+  outputEntryStride: u32;
+}

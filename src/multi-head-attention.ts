@@ -39,6 +39,8 @@ export interface MultiHeadAttentionOptions {
   readonly addBiasKv?: boolean;
   /** Append a key and a value of zeros. Default false. */
   readonly addZeroAttn?: boolean;
+  /** RMS norm with a learned weight of each query and key head, before rotary positions, as in Qwen3. Default false. */
+  readonly qkNorm?: boolean;
   /** Seed of the weights: the same seed gives the same weights on every machine. Default 0. */
   readonly seed?: number;
   /** The engine that computes. Default: one that is made on first use. */
@@ -75,6 +77,7 @@ const optionNames: ReadonlySet<string> = new Set([
   "bias",
   "addBiasKv",
   "addZeroAttn",
+  "qkNorm",
   "seed",
   "engine",
 ]);
@@ -133,7 +136,7 @@ export class MultiHeadAttention {
     checkWhole("numHeads", numHeads, 1);
     checkFlag("addZeroAttn", addZeroAttn);
     const { sizes, weights } = readStateDict(stateDict, { numHeads, numKvHeads });
-    return new MultiHeadAttention({ ...sizes, engine }, { sizes, weights, addZeroAttn });
+    return new MultiHeadAttention({ ...sizes, engine }, { sizes, weights, addZeroAttn, rotary: undefined });
   }
 
   /** The weights by PyTorch's names; copies. */
@@ -194,16 +197,16 @@ export class MultiHeadAttention {
 
 function seeded(options: MultiHeadAttentionOptions): LayerState {
   checkNames(options, optionNames);
-  const { embedDim, numHeads, bias = true, addBiasKv = false, addZeroAttn = false } = options;
+  const { embedDim, numHeads, bias = true, addBiasKv = false, addZeroAttn = false, qkNorm = false } = options;
   const { numKvHeads = numHeads, kdim = embedDim, vdim = embedDim } = options;
   for (const [name, size] of Object.entries({ embedDim, numHeads, numKvHeads, kdim, vdim }))
     checkWhole(name, size, 1);
-  for (const [name, flag] of Object.entries({ bias, addBiasKv, addZeroAttn })) checkFlag(name, flag);
+  for (const [name, flag] of Object.entries({ bias, addBiasKv, addZeroAttn, qkNorm })) checkFlag(name, flag);
   checkDivides(numKvHeads, numHeads, "numHeads", "numKvHeads");
   if (options.headDim === undefined) checkDivides(numHeads, embedDim, "embedDim");
   const headDim = options.headDim ?? embedDim / numHeads;
   checkWhole("headDim", headDim, 1);
   const sizes: LayerSizes = { embedDim, numHeads, numKvHeads, headDim, kdim, vdim };
-  const weights: LayerWeights = initialWeights(sizes, { bias, addBiasKv, seed: options.seed });
-  return { sizes, weights, addZeroAttn };
+  const weights: LayerWeights = initialWeights(sizes, { bias, addBiasKv, qkNorm, seed: options.seed });
+  return { sizes, weights, addZeroAttn, rotary: undefined };
 }

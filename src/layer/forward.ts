@@ -5,6 +5,7 @@ import type { MaskLike } from "../attention-options.ts";
 import { type Call, type Operand, Program } from "../engine/program.ts";
 import { addAttention } from "../plan/attention.ts";
 import { addProduct } from "../plan/matmul.ts";
+import { addRotation, type RotationTables } from "../plan/rotary.ts";
 import { shapeError, Tensor } from "../tensor.ts";
 import { sizeOf, type TensorLike } from "../tensor-like.ts";
 import { float32, readFloats } from "../validate/floats.ts";
@@ -41,6 +42,8 @@ export interface LayerState {
   readonly sizes: LayerSizes;
   readonly weights: LayerWeights;
   readonly addZeroAttn: boolean;
+  /** Rotary tables of so many positions from 0 on, where the layer rotates. */
+  readonly rotary: ((positions: number) => RotationTables) | undefined;
 }
 
 /** Checked input: rows of tokens. */
@@ -82,8 +85,15 @@ export function forwardCall(
   const [L, S, width] = [q.length, k.length, k.length + extra];
   const { numHeads: H, numKvHeads: K, headDim: D } = sizes;
   const inputs = shareOperands(program, [q.data, k.data, v.data]);
-  const queries = project(program, packed.query, inputs[0]!, { batch: B, rows: L, width: L });
-  const keys = project(program, packed.key, inputs[1]!, { batch: B, rows: S, width });
+  const tables = layer.rotary?.(Math.max(L, S));
+  const queries = projectHeads(program, packed.query, inputs[0]!, { batch: B, rows: L, width: L }, H, {
+    norm: layer.weights.queryNorm,
+    tables,
+  });
+  const keys = projectHeads(program, packed.key, inputs[1]!, { batch: B, rows: S, width }, K, {
+    norm: layer.weights.keyNorm,
+    tables,
+  });
   const values = project(program, packed.value, inputs[2]!, { batch: B, rows: S, width });
   appendRows(program, layer, { keys, values, batch: B, length: S, width, columns: K * D });
 
@@ -180,6 +190,38 @@ function project(program: Program, projection: PackedProjection, x: Operand, row
   projectInto(program, projection, x, result, rows);
   return result;
 }
+
+/** A projection, then what turns its heads: RMS norm and rotary positions, where the layer has them. */
+function projectHeads(
+  program: Program,
+  projection: PackedProjection,
+  x: Operand,
+  rows: Rows,
+  heads: number,
+  { norm, tables }: { readonly norm: Float32Array | undefined; readonly tables: RotationTables | undefined },
+): Operand {
+  if (norm === undefined && tables === undefined) return project(program, projection, x, rows);
+  // Into a place of its own: a tile that is computed anew after a worker died must find its input unturned.
+  const input = project(program, projection, x, { ...rows, width: rows.rows });
+  const output = program.temporary(rows.batch * rows.width * projection.columns * 4);
+  addRotation(program, {
+    input,
+    output,
+    entries: rows.batch,
+    rowsPerEntry: rows.rows * heads,
+    rowsPerPosition: heads,
+    positions: rows.rows,
+    headSize: projection.columns / heads,
+    inputEntryStride: rows.rows * projection.columns,
+    outputEntryStride: rows.width * projection.columns,
+    tables,
+    norm: norm && { weight: norm, epsilon: NORM_EPSILON },
+  });
+  return output;
+}
+
+/** As in Qwen3's published configuration. */
+const NORM_EPSILON = 1e-6;
 
 function projectInto(
   program: Program,

@@ -34,6 +34,9 @@ export interface LayerWeights {
   /** One learned key and value that every query may attend to, `[K * D]` each. */
   readonly biasKey: Float32Array | undefined;
   readonly biasValue: Float32Array | undefined;
+  /** Weights of the RMS norms of query and key heads, `[D]` each. */
+  readonly queryNorm: Float32Array | undefined;
+  readonly keyNorm: Float32Array | undefined;
 }
 
 /** Columns that query, key and value projections write. */
@@ -52,7 +55,12 @@ export function isStacked({ embedDim, numHeads, numKvHeads, headDim, kdim, vdim 
 /** The weights a layer starts with, as PyTorch initialises them: Xavier-uniform inputs, biases of zero. */
 export function initialWeights(
   sizes: LayerSizes,
-  options: { readonly bias: boolean; readonly addBiasKv: boolean; readonly seed: number | undefined },
+  options: {
+    readonly bias: boolean;
+    readonly addBiasKv: boolean;
+    readonly qkNorm: boolean;
+    readonly seed: number | undefined;
+  },
 ): LayerWeights {
   const random = new Random(options.seed);
   const columns = projectionColumns(sizes);
@@ -79,6 +87,8 @@ export function initialWeights(
     },
     biasKey: learned(),
     biasValue: learned(),
+    queryNorm: options.qkNorm ? new Float32Array(sizes.headDim).fill(1) : undefined,
+    keyNorm: options.qkNorm ? new Float32Array(sizes.headDim).fill(1) : undefined,
   };
 }
 
@@ -125,6 +135,7 @@ export function readStateDict(
     value: input("value", "v", sizes.vdim),
     output: readOutput(state, sizes.embedDim, columns.query),
     ...readLearned(state, columns.key),
+    ...readNorms(state, sizes.headDim),
   };
   return { sizes, weights };
 }
@@ -151,6 +162,8 @@ export function writeStateDict(sizes: LayerSizes, weights: LayerWeights): Record
     state.bias_k = new Tensor(weights.biasKey.slice(), [1, 1, weights.biasKey.length]);
     state.bias_v = new Tensor(weights.biasValue.slice(), [1, 1, weights.biasValue.length]);
   }
+  if (weights.queryNorm) state["q_norm.weight"] = new Tensor(weights.queryNorm.slice(), [sizes.headDim]);
+  if (weights.keyNorm) state["k_norm.weight"] = new Tensor(weights.keyNorm.slice(), [sizes.headDim]);
   const { weight, bias, columns, depth } = weights.output;
   state["out_proj.weight"] = new Tensor(weight.slice(), [columns, depth]);
   if (bias) state["out_proj.bias"] = new Tensor(bias.slice(), [columns]);
@@ -167,6 +180,8 @@ const stateNames: ReadonlySet<string> = new Set([
   "bias_v",
   "out_proj.weight",
   "out_proj.bias",
+  "q_norm.weight",
+  "k_norm.weight",
 ]);
 
 /** A name that is passed over would be a weight that is not applied. */
@@ -255,6 +270,16 @@ function readLearned(state: StateDict, size: number): Pick<LayerWeights, "biasKe
   expectShape("bias_k", key ?? required(state, "bias_k"), [1, 1, size]);
   expectShape("bias_v", value ?? required(state, "bias_v"), [1, 1, size]);
   return { biasKey: key?.data.slice(), biasValue: value?.data.slice() };
+}
+
+/** The norms' names are those of Qwen3 in transformers; a layer has both or neither. */
+function readNorms(state: StateDict, headDim: number): Pick<LayerWeights, "queryNorm" | "keyNorm"> {
+  const query = optional(state, "q_norm.weight");
+  const key = optional(state, "k_norm.weight");
+  if (!query && !key) return { queryNorm: undefined, keyNorm: undefined };
+  expectShape("q_norm.weight", query ?? required(state, "q_norm.weight"), [headDim]);
+  expectShape("k_norm.weight", key ?? required(state, "k_norm.weight"), [headDim]);
+  return { queryNorm: query?.data.slice(), keyNorm: key?.data.slice() };
 }
 
 function concatenate(parts: readonly Float32Array[]): Float32Array {
