@@ -1,5 +1,6 @@
 import { type AttentionOptions, type AttentionResult, attentionCall } from "./calls/attention.ts";
 import { type MatmulOptions, matmulCall } from "./calls/matmul.ts";
+import { type RotaryOptions, type RotaryTableOptions, rotaryCall } from "./calls/rotary.ts";
 import { type SoftmaxOptions, softmaxCall } from "./calls/softmax.ts";
 import { EngineTensor } from "./engine/engine-tensor.ts";
 import type { KernelSet } from "./engine/kernel-sets.ts";
@@ -89,6 +90,11 @@ export class Engine {
   /** Softmax here and now; see the function of that name. */
   softmaxSync(x: TensorLike, options?: SoftmaxOptions): Tensor {
     return this.#runtime.runSync(softmaxCall(x, options));
+  }
+
+  /** Rotary positions; see the function of that name. */
+  applyRotary(x: TensorLike, options?: RotaryOptions | RotaryTableOptions): Tensor {
+    return this.#runtime.runSync(rotaryCall(x, options));
   }
 
   /**

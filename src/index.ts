@@ -32,11 +32,14 @@ export { type MatmulOptions, matmul, matmulSync } from "./matmul.ts";
 export {
   type ForwardOptions,
   type ForwardResult,
+  type FromStateDictOptions,
+  type LayerRotary,
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
   type StateDict,
 } from "./multi-head-attention.ts";
 export { LearnedPositions, sinusoidalPositions } from "./positions.ts";
+export { applyRotary, type RotaryOptions, type RotaryTableOptions } from "./rotary.ts";
 export {
   type AttentionOptions,
   type AttentionResult,

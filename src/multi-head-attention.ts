@@ -4,6 +4,7 @@ import type { Engine } from "./engine.ts";
 import { AttentionError } from "./errors.ts";
 import { type ForwardMasks, type ForwardResult, forwardCall, type LayerState } from "./layer/forward.ts";
 import { disposeWeights, type PackedWeights, packWeights } from "./layer/packed-weights.ts";
+import { type LayerRotary, readRotary } from "./layer/rotary.ts";
 import {
   checkDivides,
   initialWeights,
@@ -18,6 +19,7 @@ import type { TensorLike } from "./tensor-like.ts";
 import { checkFlag, checkNames, checkWhole } from "./validate/options.ts";
 
 export type { ForwardResult } from "./layer/forward.ts";
+export type { LayerRotary } from "./layer/rotary.ts";
 export type { StateDict } from "./layer/weights.ts";
 
 /** How a layer is made. */
@@ -41,6 +43,8 @@ export interface MultiHeadAttentionOptions {
   readonly addZeroAttn?: boolean;
   /** RMS norm with a learned weight of each query and key head, before rotary positions, as in Qwen3. Default false. */
   readonly qkNorm?: boolean;
+  /** Rotary positions, 0 to L - 1, of queries and keys; `true` for the defaults of `applyRotary`. Default false. */
+  readonly rotary?: boolean | LayerRotary;
   /** Seed of the weights: the same seed gives the same weights on every machine. Default 0. */
   readonly seed?: number;
   /** The engine that computes. Default: one that is made on first use. */
@@ -52,6 +56,7 @@ export interface FromStateDictOptions {
   readonly numHeads: number;
   readonly numKvHeads?: number;
   readonly addZeroAttn?: boolean;
+  readonly rotary?: boolean | LayerRotary;
   readonly engine?: Engine;
 }
 
@@ -67,6 +72,14 @@ const forwardNames: ReadonlySet<string> = new Set([
   "signal",
 ]);
 
+const stateNames: ReadonlySet<string> = new Set([
+  "numHeads",
+  "numKvHeads",
+  "addZeroAttn",
+  "rotary",
+  "engine",
+]);
+
 const optionNames: ReadonlySet<string> = new Set([
   "embedDim",
   "numHeads",
@@ -78,6 +91,7 @@ const optionNames: ReadonlySet<string> = new Set([
   "addBiasKv",
   "addZeroAttn",
   "qkNorm",
+  "rotary",
   "seed",
   "engine",
 ]);
@@ -132,11 +146,20 @@ export class MultiHeadAttention {
    * @throws AttentionError `ERR_OPTION` for a name that is missing or unknown, `ERR_SHAPE` for sizes that do not fit
    */
   static fromStateDict(stateDict: StateDict, options: FromStateDictOptions): MultiHeadAttention {
+    checkNames(options, stateNames);
     const { numHeads, numKvHeads, addZeroAttn = false, engine } = options;
     checkWhole("numHeads", numHeads, 1);
     checkFlag("addZeroAttn", addZeroAttn);
     const { sizes, weights } = readStateDict(stateDict, { numHeads, numKvHeads });
-    return new MultiHeadAttention({ ...sizes, engine }, { sizes, weights, addZeroAttn, rotary: undefined });
+    return new MultiHeadAttention(
+      { ...sizes, engine },
+      {
+        sizes,
+        weights,
+        addZeroAttn,
+        rotary: readRotary(options.rotary ?? false, sizes.headDim),
+      },
+    );
   }
 
   /** The weights by PyTorch's names; copies. */
@@ -208,5 +231,5 @@ function seeded(options: MultiHeadAttentionOptions): LayerState {
   checkWhole("headDim", headDim, 1);
   const sizes: LayerSizes = { embedDim, numHeads, numKvHeads, headDim, kdim, vdim };
   const weights: LayerWeights = initialWeights(sizes, { bias, addBiasKv, qkNorm, seed: options.seed });
-  return { sizes, weights, addZeroAttn, rotary: undefined };
+  return { sizes, weights, addZeroAttn, rotary: readRotary(options.rotary ?? false, headDim) };
 }

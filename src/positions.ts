@@ -1,3 +1,4 @@
+import { cosine, power, sine } from "./elementary.ts";
 import { checkSize, checkTable, Embedding, type IdsLike, lookUpRows } from "./embedding.ts";
 import { AttentionError } from "./errors.ts";
 import { Tensor } from "./tensor.ts";
@@ -8,7 +9,7 @@ import { describe, type TensorLike } from "./tensor-like.ts";
  * column 2i of row p is sin(p / 10000^(2i / embedDim)), column 2i + 1 the cosine of the same angle.
  * An odd embedDim ends on a sine. They are added to the embeddings.
  *
- * Made with `Math.sin`, `cos` and `pow`: the last bit may differ between versions of Node.
+ * The same bits on every machine and in every version of Node, so without `Math.sin`, `cos` and `pow`.
  *
  * @returns A tensor `[length, embedDim]`.
  * @throws AttentionError `ERR_OPTION` for sizes that are no whole numbers.
@@ -26,11 +27,11 @@ export function sinusoidalPositions(length: number, embedDim: number): Tensor {
   checkSize("embedDim", embedDim);
   const data = new Float32Array(length * embedDim);
   for (let column = 0; column < embedDim; column += 2) {
-    const wavelength = 10000 ** (column / embedDim);
+    const wavelength = power(10000, column / embedDim);
     for (let position = 0; position < length; position++) {
       const angle = position / wavelength;
-      data[position * embedDim + column] = Math.sin(angle);
-      if (column + 1 < embedDim) data[position * embedDim + column + 1] = Math.cos(angle);
+      data[position * embedDim + column] = sine(angle);
+      if (column + 1 < embedDim) data[position * embedDim + column + 1] = cosine(angle);
     }
   }
   return new Tensor(data, [length, embedDim]);

@@ -56,6 +56,7 @@ export class Runtime {
   readonly #freeSlots: number[] = Array.from({ length: SLOTS }, (_, i) => SLOTS - 1 - i);
   readonly #waiting: (() => void)[] = [];
   readonly #sliced: Map<number, SlicedJob> = new Map();
+  readonly #whenIdle: (() => void)[] = [];
   #running = 0;
   #disposed = false;
 
@@ -138,6 +139,7 @@ export class Runtime {
       this.memory.free(block.address);
       this.#pool?.callEnds();
       this.#running--;
+      if (this.#running === 0) for (const idle of this.#whenIdle.splice(0)) idle();
     }
     return result;
   }
@@ -146,7 +148,7 @@ export class Runtime {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    while (this.#running > 0) await new Promise<void>((resolve) => soon(resolve));
+    if (this.#running > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
     await this.#pool?.dispose();
   }
 
@@ -195,12 +197,20 @@ export class Runtime {
     }
   }
 
+  /** Waits in line for a slot; an abort leaves the line, so that no turn is lost on it. */
   async #nextFreeSlot(signal: AbortSignal | undefined): Promise<number> {
     while (this.#freeSlots.length === 0) {
+      let leave = (): void => {};
       await new Promise<void>((resolve) => {
         this.#waiting.push(resolve);
-        signal?.addEventListener("abort", () => resolve(), { once: true });
+        leave = () => {
+          const place = this.#waiting.indexOf(resolve);
+          if (place >= 0) this.#waiting.splice(place, 1);
+          resolve();
+        };
+        signal?.addEventListener("abort", leave);
       });
+      signal?.removeEventListener("abort", leave);
       signal?.throwIfAborted();
     }
     return this.#freeSlots.pop()!;

@@ -13,6 +13,7 @@ import { headLayout } from "../validate/heads.ts";
 import { checkFlag } from "../validate/options.ts";
 import { combineMasks } from "./masks.ts";
 import type { PackedProjection, PackedWeights } from "./packed-weights.ts";
+import type { LayerTables } from "./rotary.ts";
 import type { LayerSizes, LayerWeights } from "./weights.ts";
 
 /** Options of a pass that say what is computed. Masks keep this library's polarity: 1 = attend. */
@@ -43,7 +44,7 @@ export interface LayerState {
   readonly weights: LayerWeights;
   readonly addZeroAttn: boolean;
   /** Rotary tables of so many positions from 0 on, where the layer rotates. */
-  readonly rotary: ((positions: number) => RotationTables) | undefined;
+  readonly rotary: LayerTables | undefined;
 }
 
 /** Checked input: rows of tokens. */

@@ -1,0 +1,29 @@
+import { power } from "./elementary.ts";
+import { checkWhole } from "./validate/options.ts";
+
+/**
+ * The slopes of ALiBi ("Train Short, Test Long: Attention with Linear Biases Enables Input Length Extrapolation",
+ * Press and others 2022): 2^(-8i / H) for head i from 1 to H. Where H is no power of two, the authors' code takes the
+ * slopes of the closest lower power of two, then those of twice as many heads at odd places, until there are enough.
+ * As `alibiSlopes` of the attention they subtract slope times distance from a head's scores.
+ *
+ * The same bits on every machine.
+ *
+ * @returns `[H]`.
+ * @throws AttentionError `ERR_OPTION` for a number of heads that is no whole number of at least 1.
+ *
+ * @example
+ * ```ts
+ * import { alibiSlopes } from "wasm-attention";
+ * console.log(alibiSlopes(8)); // 1/2, 1/4, ..., 1/256
+ * console.log(alibiSlopes(3)); // 1/16, 1/256, then 1/4
+ * ```
+ */
+export function alibiSlopes(heads: number): Float32Array {
+  checkWhole("heads", heads, 1);
+  let closest = 1;
+  while (2 * closest <= heads) closest *= 2;
+  return Float32Array.from({ length: heads }, (_, h) =>
+    h < closest ? power(2, (-8 * (h + 1)) / closest) : power(2, (-4 * (2 * (h - closest) + 1)) / closest),
+  );
+}

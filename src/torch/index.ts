@@ -1,0 +1,17 @@
+/**
+ * Attention as PyTorch spells it, for porting line by line: argument names, defaults and mask polarity are PyTorch's.
+ *
+ * @module
+ */
+export type { StateDict } from "../layer/weights.ts";
+export {
+  MultiheadAttention,
+  type MultiheadAttentionForwardOptions,
+  type MultiheadAttentionOptions,
+} from "./multihead-attention.ts";
+export {
+  type ScaledDotProductAttentionOptions,
+  scaled_dot_product_attention,
+  scaled_dot_product_attention_async,
+  type TorchMask,
+} from "./scaled-dot-product-attention.ts";

@@ -1,0 +1,203 @@
+import type { CallOptions } from "../calls/call-options.ts";
+import type { Engine } from "../engine.ts";
+import { checkDivides, type StateDict } from "../layer/weights.ts";
+import { type ForwardResult, MultiHeadAttention } from "../multi-head-attention.ts";
+import type { Tensor } from "../tensor.ts";
+import type { TensorLike } from "../tensor-like.ts";
+import { checkFlag, checkNames, checkNumber, checkWhole } from "../validate/options.ts";
+import { planForward } from "./forward.ts";
+import { checkStateDict } from "./parameters.ts";
+import type { TorchMask } from "./scaled-dot-product-attention.ts";
+
+/** The constructor's arguments that PyTorch takes by keyword, and two of this package: `seed` and `engine`. */
+export interface MultiheadAttentionOptions {
+  /** Read, and without effect: this is inference. Default 0. */
+  readonly dropout?: number;
+  /** Whether projections have a bias. Default true. */
+  readonly bias?: boolean;
+  /** Append one learned key and value to every sequence. Default false. */
+  readonly add_bias_kv?: boolean;
+  /** Append a key and a value of zeros. Default false. */
+  readonly add_zero_attn?: boolean;
+  /** Sizes of a key and of a value token. Default embed_dim. */
+  readonly kdim?: number | null;
+  readonly vdim?: number | null;
+  /** Tensors are `[B, L, E]` instead of `[L, B, E]`. Default false, as in PyTorch. */
+  readonly batch_first?: boolean;
+  /** Seed of the weights a layer starts with. Default 0. */
+  readonly seed?: number;
+  /** The engine that computes. Default: one that is made on first use. */
+  readonly engine?: Engine;
+}
+
+/** Arguments of `forward` that PyTorch takes by keyword. */
+export interface MultiheadAttentionForwardOptions {
+  /** `[B, S]`, unbatched `[S]`: boolean (1 = ignore this key), or added to the scores. */
+  readonly key_padding_mask?: TorchMask | null;
+  /** Also return the weights. Default true, as in PyTorch; without them nothing of size L x S is made. */
+  readonly need_weights?: boolean;
+  /** `[L, S]` or `[B*H, L, S]`: boolean (1 = ignore), or added to the scores. */
+  readonly attn_mask?: TorchMask | null;
+  /** Average the weights over the heads. Default true. */
+  readonly average_attn_weights?: boolean;
+  /** A hint that `attn_mask`, which must be there, is the causal mask. Default false. */
+  readonly is_causal?: boolean;
+}
+
+const optionNames: ReadonlySet<string> = new Set([
+  "dropout",
+  "bias",
+  "add_bias_kv",
+  "add_zero_attn",
+  "kdim",
+  "vdim",
+  "batch_first",
+  "seed",
+  "engine",
+]);
+
+/**
+ * `torch.nn.MultiheadAttention` (https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html) by
+ * PyTorch's names, defaults and masks, over this package's `MultiHeadAttention`: `batch_first` is false, weights are
+ * returned unless `need_weights` is false, and **boolean masks say 1 = ignore**, the opposite of
+ * `scaled_dot_product_attention`. Always in evaluation mode. A query with no key to attend to gives heads of zeros,
+ * where PyTorch gives NaN.
+ *
+ * @example
+ * ```ts
+ * import { tensor } from "wasm-attention";
+ * import { MultiheadAttention } from "wasm-attention/torch";
+ * const mha = new MultiheadAttention(8, 2, { batch_first: true });
+ * const x = tensor(new Float32Array(3 * 5 * 8), [3, 5, 8]);
+ * const [attn_output, attn_output_weights] = mha.forward(x, x, x);
+ * console.log(attn_output.shape, attn_output_weights?.shape); // [ 3, 5, 8 ] [ 3, 5, 5 ]
+ * ```
+ */
+export class MultiheadAttention {
+  readonly embed_dim: number;
+  readonly num_heads: number;
+  readonly head_dim: number;
+  readonly kdim: number;
+  readonly vdim: number;
+  readonly batch_first: boolean;
+  readonly #bias: boolean;
+  readonly #add_bias_kv: boolean;
+  readonly #add_zero_attn: boolean;
+  readonly #engine: Engine | undefined;
+  #layer: MultiHeadAttention;
+
+  /**
+   * A layer with weights as PyTorch initialises them, from a seed.
+   *
+   * @throws AttentionError `ERR_OPTION` for sizes that are no positive whole numbers or heads that do not divide
+   */
+  constructor(embed_dim: number, num_heads: number, options: MultiheadAttentionOptions = {}) {
+    checkNames(options, optionNames);
+    const {
+      dropout = 0,
+      bias = true,
+      add_bias_kv = false,
+      add_zero_attn = false,
+      batch_first = false,
+    } = options;
+    const [kdim, vdim] = [options.kdim ?? embed_dim, options.vdim ?? embed_dim];
+    for (const [name, size] of Object.entries({ embed_dim, num_heads, kdim, vdim }))
+      checkWhole(name, size, 1);
+    for (const [name, flag] of Object.entries({ bias, add_bias_kv, add_zero_attn, batch_first }))
+      checkFlag(name, flag);
+    checkNumber("dropout", dropout, 0);
+    checkDivides(num_heads, embed_dim, "embed_dim", "num_heads");
+    this.embed_dim = embed_dim;
+    this.num_heads = num_heads;
+    this.head_dim = embed_dim / num_heads;
+    this.kdim = kdim;
+    this.vdim = vdim;
+    this.batch_first = batch_first;
+    this.#bias = bias;
+    this.#add_bias_kv = add_bias_kv;
+    this.#add_zero_attn = add_zero_attn;
+    this.#engine = options.engine;
+    this.#layer = new MultiHeadAttention({
+      embedDim: embed_dim,
+      numHeads: num_heads,
+      kdim,
+      vdim,
+      bias,
+      addBiasKv: add_bias_kv,
+      addZeroAttn: add_zero_attn,
+      seed: options.seed,
+      engine: options.engine,
+    });
+  }
+
+  /** The parameters by PyTorch's names; copies. */
+  state_dict(): Record<string, Tensor> {
+    return this.#layer.toStateDict();
+  }
+
+  /**
+   * Takes the parameters of a `state_dict()`, PyTorch's or this one's; copies. Names and shapes must be exactly those
+   * of the layer. Calls in flight keep the old ones.
+   *
+   * @throws AttentionError `ERR_OPTION` for a name that is missing or unexpected, `ERR_SHAPE`, `ERR_DTYPE`
+   */
+  load_state_dict(state_dict: StateDict): void {
+    const { embed_dim, kdim, vdim } = this;
+    checkStateDict(state_dict, {
+      embed_dim,
+      kdim,
+      vdim,
+      bias: this.#bias,
+      add_bias_kv: this.#add_bias_kv,
+    });
+    this.#layer = MultiHeadAttention.fromStateDict(state_dict, {
+      numHeads: this.num_heads,
+      addZeroAttn: this.#add_zero_attn,
+      engine: this.#engine,
+    });
+  }
+
+  /** One pass here and now.
+   *
+   * @param query `[L, B, E]`, with `batch_first` `[B, L, E]`; unbatched `[L, E]`
+   * @param key `[S, B, kdim]`, `[B, S, kdim]` or `[S, kdim]`
+   * @param value `[S, B, vdim]`, `[B, S, vdim]` or `[S, vdim]`
+   * @returns the output, of the query's shape, and with `need_weights` the weights, `[B, L, S']` (or `[B, H, L, S']` if
+   *   not averaged; unbatched without B), S' = the S keys, then bias_k, then the zero key; else `undefined`
+   * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for arguments that do not fit, `ERR_DISPOSED`
+   */
+  forward(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    options: MultiheadAttentionForwardOptions = {},
+  ): [attn_output: Tensor, attn_output_weights: Tensor | undefined] {
+    const pass = planForward(this, query, key, value, options);
+    return pass.outputs(this.#layer.forwardSync(pass.query, pass.key, pass.value, pass.options));
+  }
+
+  /** The same off the event loop; an abort of `signal` rejects with the signal's reason. */
+  async forward_async(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    { signal, ...options }: MultiheadAttentionForwardOptions & Pick<CallOptions, "signal"> = {},
+  ): Promise<[attn_output: Tensor, attn_output_weights: Tensor | undefined]> {
+    signal?.throwIfAborted();
+    const pass = planForward(this, query, key, value, options);
+    const result: Promise<ForwardResult> = this.#layer.forward(pass.query, pass.key, pass.value, {
+      ...pass.options,
+      signal,
+    });
+    return pass.outputs(await result);
+  }
+
+  /** Gives the memory of the packed weights back. Twice is fine. */
+  dispose(): void {
+    this.#layer.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
