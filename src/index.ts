@@ -40,6 +40,7 @@ export {
 } from "./multi-head-attention.ts";
 export { LearnedPositions, sinusoidalPositions } from "./positions.ts";
 export { applyRotary, type RotaryOptions, type RotaryTableOptions } from "./rotary.ts";
+export type { RotaryScaling } from "./rotary-tables.ts";
 export {
   type AttentionOptions,
   type AttentionResult,

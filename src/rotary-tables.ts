@@ -165,7 +165,8 @@ export interface RotaryTables {
 /**
  * Cosines and sines of position times {@link inverseFrequencies}, a row for each position. They are the same whether
  * pairs are halves or neighbours (`interleaved`): that matters where they are applied. Angles are float64, the results
- * are rounded once, and `Math.sin` has no part in them: the same bits everywhere.
+ * are rounded once, and `Math.sin` has no part in them: the same bits everywhere. Models in PyTorch mostly keep the
+ * angles in float32, so that theirs are up to 2^-23 of the angle off.
  *
  * @param positions Any numbers in any order, fractions too.
  * @throws AttentionError `ERR_OPTION` as {@link inverseFrequencies}, and for positions that are not finite or turn a

@@ -65,7 +65,7 @@ forEachEngine((_choice, engine) => {
         first += columns[i]!;
         const y = matmul(x, weight(`${letter}_proj_weight`), { transposeB: true, bias: part });
         return { data: y.data, shape: [B, L, columns[i]! / 10, 10] };
-      }) as [Heads, Heads, Heads];
+      }) as unknown as [Heads, Heads, Heads];
       const turn = (heads: Heads): Heads => {
         const one = new Float32Array(10).fill(1);
         const normal = "qkNorm" in options ? normalized(heads, one) : heads;
