@@ -47,9 +47,7 @@ export function returnScores(p: AttentionParameters, panel: usize, keys: usize, 
 
 /** Everything that is added, then what a mask excludes. */
 function biasScores(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
-  if (p.bias) addBiases(p, panel, from, count, scores);
-  if (p.slopes) addSlopes(panel, from, count, scores);
-  if (p.relativeBias) addRelativeBias(p, panel, from, count, scores);
+  if ((p.bias | p.slopes | p.relativeBias) != 0) addTerms(p, panel, from, count, scores);
   if (p.mask) applyMask(p, panel, from, count, scores);
   if (p.blockKinds) applyBlockMask(p, panel, from, count, scores);
 }
@@ -109,45 +107,72 @@ function capScores(p: AttentionParameters, count: i32, scores: usize): void {
     v128.store(scores, f32x4.mul(cap, hyperbolicTangent_f32x4(f32x4.div(v128.load(scores), cap))));
 }
 
-/** ALiBi: -slope * |position - key|. */
-function addSlopes(panel: usize, from: i32, count: i32, scores: usize): void {
-  const slopes = slopesOf(panel), positions = positionsOf(panel);
+/**
+ * Adds all that is added: the bias (the sum of both where there are two), ALiBi's -slope * |position - key|, T5's entry for
+ * the distance. What each addition rounds off is kept and added last (Knuth's two-sum), so that a score is rounded
+ * once however many terms it has.
+ */
+function addTerms(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
   for (let row: i32 = 0; row < count; row++) {
-    const key = i32x4.splat(from + row);
+    const key = from + row;
     for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
-      const distance = f32x4.convert_i32x4_s(i32x4.abs(i32x4.sub(v128.load(positions + half), key)));
-      const penalty = f32x4.mul(v128.load(slopes + half), distance);
-      v128.store(scores + half, f32x4.sub(v128.load(scores + half), penalty));
+      let sum = v128.load(scores + half);
+      let rest = f32x4.splat(0);
+      if (p.bias) {
+        const term = biasLanes(p, panel + half, key);
+        const next = f32x4.add(sum, term);
+        rest = roundedOff(sum, term, next);
+        sum = next;
+      }
+      if (p.slopes) {
+        const term = slopeLanes(panel + half, key);
+        const next = f32x4.add(sum, term);
+        rest = f32x4.add(rest, roundedOff(sum, term, next));
+        sum = next;
+      }
+      if (p.relativeBias) {
+        const term = relativeLanes(p, panel + half, key);
+        const next = f32x4.add(sum, term);
+        rest = f32x4.add(rest, roundedOff(sum, term, next));
+        sum = next;
+      }
+      // Infinite terms leave NaN behind: there the sum is exact as it is.
+      rest = v128.and(rest, f32x4.eq(rest, rest));
+      v128.store(scores + half, f32x4.add(sum, rest));
     }
     scores += PANEL_BYTES;
   }
 }
 
-/** T5: one entry for each distance, the last one on either side for all that lie beyond. */
-function addRelativeBias(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
-  const reach = p.relativeReach;
-  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
-    const centre: usize = load<u32>(relativeOf(panel) + lane);
-    const position = load<i32>(positionsOf(panel) + lane);
-    for (let row: i32 = 0; row < count; row++) {
-      const distance = max(-reach, min(reach, from + row - position));
-      const at = scores + row * PANEL_BYTES + lane;
-      store<f32>(at, load<f32>(at) + load<f32>(centre + (distance << 2)));
-    }
-  }
+/** What a + b = sum has rounded off. */
+// @ts-ignore: decorator
+@inline
+function roundedOff(a: v128, b: v128, sum: v128): v128 {
+  const ofB = f32x4.sub(sum, a);
+  return f32x4.add(f32x4.sub(a, f32x4.sub(sum, ofB)), f32x4.sub(b, ofB));
 }
 
-/** Adds the bias, or the sum of both where there are two. */
-function addBiases(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
-  const first = biasesOf(panel), second = secondBiasesOf(panel);
-  for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
-    for (let row: i32 = 0; row < count; row++) {
-      const at = scores + row * PANEL_BYTES + half;
-      let bias = lanesAt(first + half, (from + row) * p.biasKeyStride);
-      if (p.secondBias) bias = f32x4.add(bias, lanesAt(second + half, (from + row) * p.secondBiasKeyStride));
-      v128.store(at, f32x4.add(v128.load(at), bias));
-    }
-  }
+function biasLanes(p: AttentionParameters, lanes: usize, key: i32): v128 {
+  const bias = lanesAt(biasesOf(lanes), key * p.biasKeyStride);
+  if (!p.secondBias) return bias;
+  return f32x4.add(bias, lanesAt(secondBiasesOf(lanes), key * p.secondBiasKeyStride));
+}
+
+function slopeLanes(lanes: usize, key: i32): v128 {
+  const distance = i32x4.abs(i32x4.sub(v128.load(positionsOf(lanes)), i32x4.splat(key)));
+  return f32x4.neg(f32x4.mul(v128.load(slopesOf(lanes)), f32x4.convert_i32x4_s(distance)));
+}
+
+/** One entry for each distance, the last one on either side for all that lie beyond. */
+function relativeLanes(p: AttentionParameters, lanes: usize, key: i32): v128 {
+  const reach = i32x4.splat(p.relativeReach);
+  const distance = i32x4.sub(i32x4.splat(key), v128.load(positionsOf(lanes)));
+  const clamped = i32x4.max_s(i32x4.neg(reach), i32x4.min_s(reach, distance));
+  const entries = i32x4.add(v128.load(relativeOf(lanes)), i32x4.shl(clamped, 2));
+  return gather_f32x4(
+    i32x4.extract_lane(entries, 0), i32x4.extract_lane(entries, 1),
+    i32x4.extract_lane(entries, 2), i32x4.extract_lane(entries, 3),
+  );
 }
 
 /** One float for each of four lanes, `offset` bytes after their addresses. */

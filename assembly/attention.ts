@@ -22,7 +22,7 @@ import {
 import { allowedLanes, blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
 import { finishWeights, forgetScores } from "./attention-weights";
 import {
-  coefficient2, coefficient3, coefficient4, coefficient5, exponential_f32x4, exponentialOnce_f32x4, ln2, ln2Rest, log2e,
+  coefficient2, coefficient3, coefficient4, coefficient5, coefficient6, exponential_f32x4, exponentialOnce_f32x4, ln2, ln2Rest, log2e,
   lowest, one, rounder,
 } from "./exponential";
 import { AttentionParameters } from "./parameters";
@@ -134,14 +134,14 @@ function finite(maximum: v128): v128 {
 /** e^(scale score - shift) in place for four lanes of every key; returns their sums. */
 function exponentiateLanes(scores: usize, count: i32, scale: f32, shift: v128): v128 {
   const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
-  const c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  const c6 = coefficient6(), c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
   const factor = f32x4.splat(scale);
   const term = f32x4.neg(shift);
   let sum = f32x4.splat(0);
   const end = scores + count * PANEL_BYTES;
   for (; scores < end; scores += PANEL_BYTES) {
     const x = madd_f32x4(v128.load(scores), factor, term);
-    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1);
     v128.store(scores, power);
     sum = f32x4.add(sum, power);
   }

@@ -1,5 +1,6 @@
 // tanh. Near 0, where 1 - e^(-2|x|) would cancel, x + x^3 P(x^2) with the coefficients of tanhf in Cephes (S. Moshier,
-// netlib.org/cephes, single precision); beyond, (1 - e) / (1 + e) with e = e^(-2|x|).
+// netlib.org/cephes, single precision); beyond, 1 - 2 e / (1 + e) with e = e^(-2|x|): the closer to 1, the
+// less the quotient's rounding counts.
 
 import { exponentialOnce_f32x4 } from "./exponential";
 import { madd_f32x4 } from "./simd";
@@ -17,7 +18,7 @@ export function hyperbolicTangent_f32x4(x: v128): v128 {
 
   const e = exponentialOnce_f32x4(f32x4.mul(size, f32x4.splat(-2)));
   const one = f32x4.splat(1);
-  const far = f32x4.div(f32x4.sub(one, e), f32x4.add(one, e));
+  const far = f32x4.sub(one, f32x4.div(f32x4.add(e, e), f32x4.add(one, e)));
   const signed = v128.or(far, v128.and(x, f32x4.splat(-0.0)));
   return v128.bitselect(near, signed, f32x4.lt(size, f32x4.splat(NEAR)));
 }

@@ -6,7 +6,7 @@
 // Where the axis is the last one, lanes run along it; else along the inner index, four slices at a time.
 
 import {
-  coefficient2, coefficient3, coefficient4, coefficient5, exponential_f32x4, ln2, ln2Rest, log2e, lowest, one, rounder,
+  coefficient2, coefficient3, coefficient4, coefficient5, coefficient6, exponential_f32x4, ln2, ln2Rest, log2e, lowest, one, rounder,
 } from "./exponential";
 import { SoftmaxParameters } from "./parameters";
 import { gather_f32x4, loadTail_f32x4, storeTail_f32x4 } from "./simd";
@@ -97,20 +97,20 @@ function sumLanes(x: v128): f32 {
 /** Replaces t by e^(t - maximum) and returns their sum. */
 function exponentiate(row: usize, length: i32, maximum: f32): f32 {
   const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
-  const c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  const c6 = coefficient6(), c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
   const shift = f32x4.splat(maximum);
   let sum_f32x4 = f32x4.splat(0);
   let i: i32 = 0;
   for (; i + LANES <= length; i += LANES) {
     const x = f32x4.sub(v128.load(row), shift);
-    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1);
     v128.store(row, power);
     sum_f32x4 = f32x4.add(sum_f32x4, power);
     row += 16;
   }
   if (i < length) {
     const x = f32x4.sub(loadTail_f32x4(row, length - i, -Infinity), shift);
-    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1);
     storeTail_f32x4(row, power, length - i);
     sum_f32x4 = f32x4.add(sum_f32x4, power);
   }
@@ -120,18 +120,18 @@ function exponentiate(row: usize, length: i32, maximum: f32): f32 {
 /** The sum alone, leaving t in place for its logarithm. */
 function sumExponentials(row: usize, length: i32, maximum: f32): f32 {
   const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
-  const c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  const c6 = coefficient6(), c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
   const shift = f32x4.splat(maximum);
   let sum_f32x4 = f32x4.splat(0);
   let i: i32 = 0;
   for (; i + LANES <= length; i += LANES) {
     const x = f32x4.sub(v128.load(row), shift);
-    sum_f32x4 = f32x4.add(sum_f32x4, exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1));
+    sum_f32x4 = f32x4.add(sum_f32x4, exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1));
     row += 16;
   }
   if (i < length) {
     const x = f32x4.sub(loadTail_f32x4(row, length - i, -Infinity), shift);
-    sum_f32x4 = f32x4.add(sum_f32x4, exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1));
+    sum_f32x4 = f32x4.add(sum_f32x4, exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1));
   }
   return sumLanes(sum_f32x4);
 }
@@ -186,11 +186,11 @@ function softmaxColumns(p: SoftmaxParameters, input: usize, output: usize, outer
   }
   maximum = v128.bitselect(f32x4.splat(0), maximum, f32x4.eq(maximum, f32x4.splat(-Infinity)));
   const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
-  const c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  const c6 = coefficient6(), c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
   let sum = f32x4.splat(0);
   for (let i: i32 = 0; i < p.length; i++) {
     const x = f32x4.sub(loadLanes(output + i * stride, count), maximum);
-    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c5, c4, c3, c2, c1);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1);
     if (!p.logarithm) storeLanes(output + i * stride, power, count);
     sum = f32x4.add(sum, power);
   }

@@ -164,11 +164,12 @@ function run(examples, show) {
   const { running, failures, printed } = JSON.parse(fs.readFileSync(record, "utf8"));
   const problems = failures.map(({ module, message }) => {
     const { file, line } = examples.find((example) => example.module === module);
-    return `${file}:${line}: ${message}`;
+    return `${file}:${line}: ${message.replaceAll(/\n +at .*(node:internal|check-examples).*/g, "")}`;
   });
   if (status !== 0)
     problems.push(`${running}: the process ended here, ${signal ?? `exit code ${status}`}\n${stderr}`);
-  for (const { file, module, expected } of examples)
+  const ended = examples.filter(({ module }) => !failures.some((failure) => failure.module === module));
+  for (const { file, module, expected } of ended)
     for (const { line, text } of expected) {
       const at = `${file}:${line}:`;
       const lines = printed.filter((entry) => entry.module === module && entry.line === line);

@@ -19,7 +19,7 @@ import {
 } from "../bench/charts/results.mjs";
 
 const root = path.join(import.meta.dirname, "..");
-const kinds = { attention: "Attention", matmul: "Matrix product", softmax: "Softmax" };
+const kinds = { matmul: "Matrix product", softmax: "Softmax" };
 const tableCases = [
   "bert-base",
   "gpt2-causal",
@@ -39,7 +39,12 @@ const { values: options } = parseArgs({
     readme: { type: "string", default: path.join(root, "README.md") },
   },
 });
-process.exitCode = main();
+try {
+  process.exitCode = main();
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
 
 function main() {
   const results = readResults(options.results);
@@ -96,7 +101,7 @@ function chart(results) {
   const ofBaseline = (group) => formatTime(findBaseline(newer.work, group).milliseconds.best);
   const { major } = newer.side;
   const sentences = [
-    `Attention of BERT-base (${describeSize(newer.work)}) takes ${timeOf(newer, 1)} on one thread of Node ${major}, ` +
+    `BERT-base's attention (${describeSize(newer.work)}) takes ${timeOf(newer, 1)} on one thread of Node ${major}, ` +
       `${timeOf(newer, 2)} on two, and ${timeOf(older, 1)} on one thread of Node ${older.side.major}.`,
     `On Node ${major}, tuned JavaScript takes ${ofBaseline("tuned")}, and naive loops take ${ofBaseline("naive")}.`,
   ];
@@ -108,37 +113,68 @@ function chart(results) {
 }
 
 function table({ machine, sides }) {
-  const rows = tableCases.flatMap((name) => sides.map((side, i) => tableRow(side, name, i === 0)));
-  const header = ["one call", "on", "naive JS", "tuned JS", "1 thread", "2 threads", "times tuned JS", "of peak"];
-  const lines = [header, header.map((_, i) => (i < 2 ? "---" : "---:")), ...rows];
+  const header = ["one call", "on", "naive JS", "tuned JS", "1 thread", "2 threads", "× tuned JS", "of peak"];
+  const lines = align([header.map(unbroken), ...tableCases.map((name) => tableRow(sides, name))]);
   const runs = sides.map(
     ({ result }) =>
       `Node ${result.machine.node.slice(1)} (V8 ${result.machine.v8}) on ${result.date.slice(0, 10)} by \`${result.command}\``,
   );
   return [
     "",
-    ...lines.map((cells) => `| ${cells.join(" | ")} |`),
+    "Time of one call: attention at the sizes of published models, a matrix product, a softmax.",
+    "",
+    ...lines,
     "",
     `Measured on ${describeMachine(machine)}: ${runs.join("; ")}.`,
-    'Best runs. "Times tuned JS" is for one thread / two. "Of peak" is one thread\'s share of the fastest 128-bit',
-    "multiply-and-add loop that this V8 runs on this machine, measured in the same rounds.",
+    'Best runs. "× tuned JS" is for one thread / two. "Of peak" is one thread\'s share of the fastest loop of 128-bit',
+    "multiplications and additions that this V8 runs on this machine, measured in the same rounds. The package reads and",
+    "writes tensors of its engine. Naive loops that would take too long run on a slice, scaled by counted operations.",
     "",
   ].join("\n");
 }
 
-function tableRow(side, name, first) {
-  const work = findCase(side, name);
-  const [one, two] = [findOurs(side, work, 1), findOurs(side, work, 2)];
+/** A table as the formatter writes it: the first two columns to the left, figures to the right. */
+function align(rows) {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
+  const isText = (column) => column < 2;
+  const rule = widths.map((width, column) =>
+    isText(column) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
+  );
+  const pad = (cell, column) =>
+    isText(column) ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);
+  const [head, ...body] = rows.map((cells) => cells.map(pad));
+  return [head, rule, ...body].map((cells) => `| ${cells.join(" | ")} |`);
+}
+
+/** One case; a cell holds a line for each side. */
+function tableRow(sides, name) {
+  const works = sides.map((side) => ({ side, work: findCase(side, name) }));
+  const { work } = works[0];
+  const cell = (format) => {
+    const lines = works.map((one) => unbroken(format(one)));
+    return lines.every((line) => line === "") ? "" : lines.join("<br>");
+  };
   const timeOf = (entry) => (entry ? formatTime(entry.milliseconds.best) : "");
-  const title = `${kinds[work.kind]}, ${titleOf(work)}<br>${describeSize(work)}`;
+  const bold = (text) => (text === "" ? "" : `**${text}**`);
+  const ours = ({ side, work }) => [1, 2].map((threads) => findOurs(side, work, threads)).filter(Boolean);
+  const share = (entry) => (entry.shareOfPeak === null ? "" : `${(entry.shareOfPeak * 100).toFixed(0)}%`);
   return [
-    first ? title : "",
-    `Node ${side.major}, ${side.kernels}`,
-    timeOf(findBaseline(work, "naive")),
-    timeOf(findBaseline(work, "tuned")),
-    `**${timeOf(one)}**`,
-    two ? `**${timeOf(two)}**` : "",
-    [one, two].flatMap((entry) => (entry ? [`${formatTimes(entry.timesTuned)}×`] : [])).join(" / "),
-    one.shareOfPeak === null ? "" : `${(one.shareOfPeak * 100).toFixed(0)}%`,
+    `**${kinds[work.kind] ?? titleOf(work)}**<br>${describeSize(work)}`,
+    cell(({ side }) => `Node ${side.major}`),
+    cell((one) => timeOf(findBaseline(one.work, "naive"))),
+    cell((one) => timeOf(findBaseline(one.work, "tuned"))),
+    cell((one) => bold(timeOf(ours(one)[0]))),
+    cell((one) => bold(timeOf(ours(one)[1]))),
+    cell((one) =>
+      ours(one)
+        .map(({ timesTuned }) => `${formatTimes(timesTuned)}×`)
+        .join(" / "),
+    ),
+    cell((one) => share(ours(one)[0])),
   ];
+}
+
+/** With spaces at which no line breaks. */
+function unbroken(text) {
+  return text.replaceAll(" ", "\u00a0");
 }

@@ -1,6 +1,6 @@
 /** Attention problems by their sizes, and the one check that every kernel's answer to them must pass. */
 import type { AttentionOptions } from "wasm-attention";
-import { type ReferenceAttention, scaledDotProductAttention } from "../src/reference/index.ts";
+import { type ReferenceAttention, scaledDotProductAttention } from "wasm-attention/reference";
 import { expectAccurate, plainTolerance } from "./accuracy.ts";
 import type { Attention, Operators, What } from "./backends.ts";
 import { type PlainAttention, plainAttention } from "./plain-float32.ts";
@@ -74,8 +74,14 @@ export function solve(problem: AttentionProblem): { exact: ReferenceAttention; p
   return solution;
 }
 
-/** Attends, and compares output, logSumExp and weights with the reference, as exact as the plain algorithm allows. */
-export async function expectAttention(operators: Operators, problem: AttentionProblem): Promise<Attention> {
+const results = ["output", "logSumExp", "weights"] as const;
+
+/** Attends, and compares what comes back with the reference, as exact as the plain algorithm allows. */
+export async function expectAttention(
+  operators: Operators,
+  problem: AttentionProblem,
+  names: readonly (typeof results)[number][] = results,
+): Promise<Attention> {
   const { query, key, value, options } = problem;
   const actual = await operators.scaledDotProductAttention(query, key, value, {
     ...options,
@@ -83,7 +89,7 @@ export async function expectAttention(operators: Operators, problem: AttentionPr
     returnWeights: true,
   });
   const { exact, plain } = solve(problem);
-  for (const name of ["output", "logSumExp", "weights"] as const)
+  for (const name of names)
     expectAccurate(actual[name]!, exact[name], plainTolerance(exact[name].data, plain[name]), name);
   return actual;
 }

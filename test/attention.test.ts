@@ -1,30 +1,18 @@
 /** Attention against PyTorch's goldens, and against the reference at sizes that do not fit any tile. */
 import { describe, expect, it } from "vitest";
 import type { AttentionOptions } from "wasm-attention";
-import { createEngine } from "wasm-attention";
 import { attentionProblem, expectAttention, ofRank, type Sizes } from "./attention-problem.ts";
 import { forEachBackend } from "./backends.ts";
-import { type AttentionCase, attentionArguments, attentionCases } from "./golden.ts";
-import { bytes, normal } from "./random-tensors.ts";
+import { attentionArguments, attentionCases } from "./golden.ts";
+import { bytes } from "./random-tensors.ts";
 import { rotated } from "./rotary.ts";
 import { expectCloseOrDefined, expectTensorClose, torchTolerance } from "./tolerance.ts";
 
-/** Options that the engine does not have yet; the last test of this file says when one of them arrives. */
-const pendingOptions = ["softcap", "alibiSlopes", "relativeBias"] as const;
-
-function isPending(golden: AttentionCase): boolean {
-  const { options } = attentionArguments(golden);
-  return pendingOptions.some((name) => options[name] !== undefined);
-}
-
-const ready = attentionCases.filter((golden) => !isPending(golden));
-const pending = attentionCases.filter(isPending);
-
 describe("PyTorch's goldens", () => {
-  it("are all here", () => expect(ready.length + pending.length).toBe(65));
+  it("are all here", () => expect(attentionCases).toHaveLength(65));
 
   forEachBackend((backend) => {
-    for (const golden of ready)
+    for (const golden of attentionCases)
       it(golden.name, async () => {
         const { query, key, value, options, rope } = attentionArguments(golden);
         const q = rope ? rotated(query, rope, rope.query) : query;
@@ -43,17 +31,6 @@ describe("PyTorch's goldens", () => {
         const expected = golden.tensor("weights");
         expectCloseOrDefined(weights, expected, torchTolerance(expected), "weights");
       });
-  });
-
-  for (const golden of pending) it.todo(golden.name);
-
-  it("pend only while their options do not exist", () => {
-    const engine = createEngine({ threads: 0 });
-    const x = normal([1, 1], 1);
-    for (const name of pendingOptions)
-      expect(() => engine.scaledDotProductAttentionSync(x, x, x, { [name]: 1 })).toThrow(
-        `"${name}" is no option here`,
-      );
   });
 });
 

@@ -2,9 +2,10 @@
  * The plain algorithms in float32, every operation rounded, keys and depth in order: what a careful loop without
  * any blocking would give. Their distance from the float64 reference is the measure of what the kernels may err.
  */
-import type { MaskLike } from "../src/attention-options.ts";
-import type { ReferenceAttentionOptions } from "../src/reference/index.ts";
+import type { BlockMask } from "wasm-attention";
+import type { MaskLike, ScoreOptions } from "../src/attention-options.ts";
 import { addend, keeps } from "../src/reference/mask.ts";
+import { relativeBiasAt } from "../src/reference/relative-bias.ts";
 import { isAllowed } from "../src/reference/scores.ts";
 import { type AttentionProblem, readAttention } from "../src/validate/attention.ts";
 import { broadcastShapes, broadcastStrides, indexAt, offsetOf } from "../src/validate/broadcast.ts";
@@ -20,15 +21,20 @@ export interface PlainAttention {
   readonly weights: Float32Array;
 }
 
+/** What the plain attention takes: all but packed sequences. A block mask is the built package's. */
+export interface PlainOptions extends Omit<ScoreOptions, "blockMask" | "cuSeqlens"> {
+  readonly blockMask?: BlockMask;
+}
+
 /** Scores, maximum, exponentials, sum, division, product with the values; the output is in the query's layout. */
 export function plainAttention(
   query: FloatTensor,
   key: FloatTensor,
   value: FloatTensor,
-  options: ReferenceAttentionOptions = {},
+  { blockMask, ...options }: PlainOptions = {},
 ): PlainAttention {
   const problem = readAttention(query, key, value, options);
-  const { B, H, L, S, V } = problem;
+  const { B, H, L, S, V, sinks } = problem;
   const output = new Float32Array(B * H * L * V);
   const logSumExp = new Float32Array(B * H * L);
   const weights = new Float32Array(B * H * L * S);
@@ -37,8 +43,10 @@ export function plainAttention(
     for (let h = 0; h < H; h++)
       for (let i = 0; i < L; i++, row++) {
         const rowWeights = weights.subarray(row * S, (row + 1) * S);
-        for (let j = 0; j < S; j++) rowWeights[j] = plainScore(problem, b, h, i, j);
-        logSumExp[row] = plainSoftmaxRow(rowWeights);
+        for (let j = 0; j < S; j++)
+          rowWeights[j] =
+            (blockMask?.allows(b, h, i, j) ?? true) ? plainScore(problem, b, h, i, j) : -Infinity;
+        logSumExp[row] = plainSoftmaxRow(rowWeights, sinks?.[h]);
         const at = headsFirst ? row * V : ((b * L + i) * H + h) * V;
         addWeightedValues(problem, b, h, rowWeights, output.subarray(at, at + V));
       }
@@ -61,9 +69,22 @@ function plainScore(problem: AttentionProblem, b: number, h: number, i: number, 
         : Math.sqrt(Math.max(fround(norms[0] * norms[1]), smallest));
     score = fround(score / fround(divisor));
   }
+  score = fround(fround(problem.scale) * score);
+  if (problem.softcap !== 0) {
+    const softcap = fround(problem.softcap);
+    score = fround(softcap * fround(Math.tanh(fround(score / softcap))));
+  }
+  return fround(score + addedTo(problem, b, h, i, j));
+}
+
+/** What masks and distances add to a score. */
+function addedTo(problem: AttentionProblem, b: number, h: number, i: number, j: number): number {
   const index = [b, h, i, j];
-  const added = fround(addend(problem.mask, index) + addend(problem.bias, index));
-  return fround(fround(fround(problem.scale) * score) + added);
+  const distance = j - (i + problem.offsets[b]!);
+  let sum = fround(addend(problem.mask, index) + addend(problem.bias, index));
+  if (problem.alibiSlopes) sum = fround(sum - fround(fround(problem.alibiSlopes[h]!) * Math.abs(distance)));
+  if (problem.relativeBias) sum = fround(sum + relativeBiasAt(problem.relativeBias, h, distance));
+  return sum;
 }
 
 function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length: number): number {
@@ -73,14 +94,14 @@ function dot(a: Float32Array, atA: number, b: Float32Array, atB: number, length:
 }
 
 /** Turns a row of scores into weights; returns the logarithm of their sum. A row of nothing but -infinity is 0. */
-function plainSoftmaxRow(row: Float32Array): number {
-  let maximum = -Infinity;
+function plainSoftmaxRow(row: Float32Array, sink = -Infinity): number {
+  let maximum = fround(sink);
   for (const score of row) maximum = Math.max(maximum, score);
   if (maximum === -Infinity) {
     row.fill(0);
     return -Infinity;
   }
-  let sum = 0;
+  let sum = fround(Math.exp(fround(fround(sink) - maximum)));
   for (let j = 0; j < row.length; j++) {
     row[j] = Math.exp(fround(row[j]! - maximum));
     sum = fround(sum + row[j]!);

@@ -56,9 +56,10 @@ export interface AttentionOutputs {
  * ```ts
  * import { tensor } from "wasm-attention";
  * import { attention } from "wasm-attention/onnx";
- * const x = tensor([1, 0, 0, 1], [1, 2, 2]); // two tokens, one head of size 2
- * const { Y } = attention({ Q: x, K: x, V: x }, { q_num_heads: 1, kv_num_heads: 1, is_causal: 1 });
- * console.log(Y.shape, Y.data); // [ 1, 2, 2 ] Float32Array(4) [ 1, 0, 0.33023846, 0.66976154 ]
+ * const x = tensor([1, 1, 1, 1], [1, 2, 2]); // two equal tokens, one head of size 2
+ * const V = tensor([2, 4, 6, 8], [1, 2, 2]);
+ * const { Y } = attention({ Q: x, K: x, V }, { q_num_heads: 1, kv_num_heads: 1, is_causal: 1 });
+ * console.log(Y.shape, Y.data); // [ 1, 2, 2 ] Float32Array(4) [ 2, 4, 4, 6 ]
  * ```
  */
 export function attention(

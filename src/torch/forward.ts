@@ -8,7 +8,8 @@ import { shapeError, Tensor } from "../tensor.ts";
 import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
 import { checkFlag, checkNames } from "../validate/options.ts";
 import { readAttentionMask, readPaddingMask } from "./masks.ts";
-import type { MultiheadAttention, MultiheadAttentionForwardOptions } from "./multihead-attention.ts";
+import type { MultiheadAttention } from "./multihead-attention.ts";
+import type { MultiheadAttentionForwardOptions } from "./multihead-attention-options.ts";
 
 /** The call of the layer, and what becomes of its result. */
 export interface PlannedForward {

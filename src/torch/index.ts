@@ -4,11 +4,11 @@
  * @module
  */
 export type { StateDict } from "../layer/weights.ts";
-export {
-  MultiheadAttention,
-  type MultiheadAttentionForwardOptions,
-  type MultiheadAttentionOptions,
-} from "./multihead-attention.ts";
+export { MultiheadAttention } from "./multihead-attention.ts";
+export type {
+  MultiheadAttentionForwardOptions,
+  MultiheadAttentionOptions,
+} from "./multihead-attention-options.ts";
 export {
   type ScaledDotProductAttentionOptions,
   scaled_dot_product_attention,

@@ -6,43 +6,11 @@ import type { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { checkFlag, checkNames, checkNumber, checkWhole } from "../validate/options.ts";
 import { planForward } from "./forward.ts";
+import type {
+  MultiheadAttentionForwardOptions,
+  MultiheadAttentionOptions,
+} from "./multihead-attention-options.ts";
 import { checkStateDict } from "./parameters.ts";
-import type { TorchMask } from "./scaled-dot-product-attention.ts";
-
-/** The constructor's arguments that PyTorch takes by keyword, and two of this package: `seed` and `engine`. */
-export interface MultiheadAttentionOptions {
-  /** Read, and without effect: this is inference. Default 0. */
-  readonly dropout?: number;
-  /** Whether projections have a bias. Default true. */
-  readonly bias?: boolean;
-  /** Append one learned key and value to every sequence. Default false. */
-  readonly add_bias_kv?: boolean;
-  /** Append a key and a value of zeros. Default false. */
-  readonly add_zero_attn?: boolean;
-  /** Sizes of a key and of a value token. Default embed_dim. */
-  readonly kdim?: number | null;
-  readonly vdim?: number | null;
-  /** Tensors are `[B, L, E]` instead of `[L, B, E]`. Default false, as in PyTorch. */
-  readonly batch_first?: boolean;
-  /** Seed of the weights a layer starts with. Default 0. */
-  readonly seed?: number;
-  /** The engine that computes. Default: one that is made on first use. */
-  readonly engine?: Engine;
-}
-
-/** Arguments of `forward` that PyTorch takes by keyword. */
-export interface MultiheadAttentionForwardOptions {
-  /** `[B, S]`, unbatched `[S]`: boolean (1 = ignore this key), or added to the scores. */
-  readonly key_padding_mask?: TorchMask | null;
-  /** Also return the weights. Default true, as in PyTorch; without them nothing of size L x S is made. */
-  readonly need_weights?: boolean;
-  /** `[L, S]` or `[B*H, L, S]`: boolean (1 = ignore), or added to the scores. */
-  readonly attn_mask?: TorchMask | null;
-  /** Average the weights over the heads. Default true. */
-  readonly average_attn_weights?: boolean;
-  /** A hint that `attn_mask`, which must be there, is the causal mask. Default false. */
-  readonly is_causal?: boolean;
-}
 
 const optionNames: ReadonlySet<string> = new Set([
   "dropout",
@@ -140,6 +108,15 @@ export class MultiheadAttention {
    * of the layer. Calls in flight keep the old ones.
    *
    * @throws AttentionError `ERR_OPTION` for a name that is missing or unexpected, `ERR_SHAPE`, `ERR_DTYPE`
+   *
+   * @example
+   * ```ts
+   * import { MultiheadAttention } from "wasm-attention/torch";
+   * const trained = new MultiheadAttention(8, 2, { seed: 1 });
+   * const mha = new MultiheadAttention(8, 2);
+   * mha.load_state_dict(trained.state_dict());
+   * console.log(Object.keys(mha.state_dict()).length); // 4
+   * ```
    */
   load_state_dict(state_dict: StateDict): void {
     const { embed_dim, kdim, vdim } = this;
@@ -157,7 +134,8 @@ export class MultiheadAttention {
     });
   }
 
-  /** One pass here and now.
+  /**
+   * One pass here and now.
    *
    * @param query `[L, B, E]`, with `batch_first` `[B, L, E]`; unbatched `[L, E]`
    * @param key `[S, B, kdim]`, `[B, S, kdim]` or `[S, kdim]`
@@ -176,7 +154,22 @@ export class MultiheadAttention {
     return pass.outputs(this.#layer.forwardSync(pass.query, pass.key, pass.value, pass.options));
   }
 
-  /** The same off the event loop; an abort of `signal` rejects with the signal's reason. */
+  /**
+   * The same off the event loop; an abort of `signal` rejects with the signal's reason.
+   *
+   * @throws as `forward`
+   *
+   * @example
+   * ```ts
+   * import { tensor } from "wasm-attention";
+   * import { MultiheadAttention } from "wasm-attention/torch";
+   * const mha = new MultiheadAttention(4, 2);
+   * const x = tensor(new Float32Array(3 * 1 * 4), [3, 1, 4]); // three tokens, a batch of one
+   * const attn_mask = tensor(Uint8Array.of(0, 1, 1, 0, 0, 1, 0, 0, 0), [3, 3]); // 1 = ignore: causal
+   * const [, weights] = await mha.forward_async(x, x, x, { attn_mask, is_causal: true });
+   * console.log(weights?.data.subarray(0, 6)); // Float32Array(6) [ 1, 0, 0, 0.5, 0.5, 0 ]
+   * ```
+   */
   async forward_async(
     query: TensorLike,
     key: TensorLike,

@@ -2,7 +2,7 @@
 
 import { AttentionError } from "../errors.ts";
 import type { StateDict } from "../layer/weights.ts";
-import { checkShape } from "../onnx/check-shape.ts";
+import { shapeError } from "../tensor.ts";
 import { checkTensor, shapeOf } from "../tensor-like.ts";
 
 /** What decides which parameters there are. */
@@ -29,7 +29,8 @@ export function checkStateDict(state: StateDict, sizes: ParameterSizes): void {
     if (tensor === undefined || tensor === null)
       throw new AttentionError("ERR_OPTION", `"state_dict" has no "${name}"`);
     checkTensor(name, tensor);
-    checkShape(name, shapeOf(tensor), shape.map(String), Object.fromEntries(shape.map((n) => [n, n])));
+    if (shapeOf(tensor).join() !== shape.join())
+      throw shapeError(name, `shape [${shape.join(", ")}]`, shapeOf(tensor));
   }
 }
 

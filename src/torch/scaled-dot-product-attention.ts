@@ -24,7 +24,7 @@ const names: ReadonlySet<string> = new Set(["scale", "enable_gqa", "engine", "si
  * `torch.nn.functional.scaled_dot_product_attention`
  * (https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html), here and now:
  * softmax(scale Q K^T + attn_mask) V. A boolean mask says 1 = attend, as there. A query with no key to attend to gives
- * zeros, where PyTorch gives NaN (before 2.5, and still in some of its kernels).
+ * zeros, where PyTorch gives NaN (some of its newer kernels give zeros too).
  *
  * @param query `[..., Hq, L, E]`, with any number of leading dimensions; those of query, key and value broadcast
  * @param key `[..., H, S, E]`
@@ -39,9 +39,10 @@ const names: ReadonlySet<string> = new Set(["scale", "enable_gqa", "engine", "si
  * ```ts
  * import { tensor } from "wasm-attention";
  * import { scaled_dot_product_attention } from "wasm-attention/torch";
- * const x = tensor([1, 0, 0, 1], [2, 2]);
- * const y = scaled_dot_product_attention(x, x, x, undefined, 0, true, { scale: 1 });
- * console.log(y.shape, y.data); // [ 2, 2 ] Float32Array(4) [ 1, 0, 0.26894143, 0.7310586 ]
+ * const x = tensor([1, 1, 1, 1], [2, 2]); // two equal tokens
+ * const value = tensor([2, 4, 6, 8], [2, 2]);
+ * const y = scaled_dot_product_attention(x, x, value, null, 0, true, { scale: 1 });
+ * console.log(y.shape, y.data); // [ 2, 2 ] Float32Array(4) [ 2, 4, 4, 6 ]
  * ```
  */
 export function scaled_dot_product_attention(

@@ -1,0 +1,120 @@
+// The figures of bench/results/*.json, and how they are put into words. Charts and README are both made from here.
+import crypto from "node:crypto";
+import fs from "node:fs";
+import path from "node:path";
+
+const root = path.join(import.meta.dirname, "..", "..");
+
+export const resultsFolder = path.join(root, "bench", "results");
+export const imagesFolder = path.join(root, "docs", "images");
+
+/** The two sides that are shown: a kernel set, and the Node version that stands for it. */
+export const sides = [
+  { kernels: "strict", major: 20 },
+  { kernels: "relaxed", major: 24 },
+];
+
+/**
+ * Reads one file of figures for each side. `digest` stands for all of them: charts carry it, so that one can see
+ * whether they are of these figures.
+ *
+ * @returns {{ machine: object, sides: { kernels: string, major: number, result: object }[], digest: string }}
+ */
+export function readResults(folder = resultsFolder) {
+  const read = sides.map((side) => ({ ...side, ...readResult(folder, side.major) }));
+  const machines = new Set(read.map(({ result }) => describeMachine(result.machine)));
+  if (machines.size > 1)
+    throw new Error(`figures of different machines do not compare: ${[...machines].join("; ")}`);
+  const figures = JSON.stringify(read.map(({ result }) => result));
+  const digest = crypto.createHash("sha256").update(figures).digest("hex").slice(0, 16);
+  return { machine: read[0].result.machine, sides: read, digest };
+}
+
+function readResult(folder, major) {
+  const file = path.join(folder, `${major}.json`);
+  if (!fs.existsSync(file))
+    throw new Error(`${path.relative(root, file)} is missing: run "npm run bench" on Node ${major}`);
+  return { result: JSON.parse(fs.readFileSync(file, "utf8")) };
+}
+
+/** The case of that name in a side's figures, or nothing. */
+export function findCase({ result }, name) {
+  return result.cases.find((one) => one.name === name);
+}
+
+/** The package's entry for a side, by threads, or nothing where it was not measured. */
+export function findOurs({ kernels }, { entries }, threads) {
+  return entries.find(
+    (entry) => entry.group === "ours" && entry.kernels === kernels && entry.threads === threads,
+  );
+}
+
+/** The entry of a JavaScript baseline. */
+export function findBaseline({ entries }, group) {
+  return entries.find((entry) => entry.group === group);
+}
+
+export function describeMachine({ cpu, cores, memoryGiB, platform }) {
+  return `${cpu}, ${cores} cores, ${Math.round(memoryGiB)} GiB, ${platform}`;
+}
+
+const titles = {
+  "bert-base": "BERT-base",
+  minilm: "MiniLM",
+  "gpt2-causal": "GPT-2",
+  "vit-b16": "ViT-B/16",
+  "llama3-8b-causal": "Llama 3 8B, prompt",
+  "llama3-8b-decode": "Llama 3 8B, one token",
+  "whisper-cross": "Whisper small, one token",
+  "one-head": "One sentence",
+  "bert-projection": "BERT-base projection",
+  "bert-feed-forward": "BERT-base feed-forward",
+  "minilm-projection": "MiniLM projection",
+  "gpt2-one-row": "GPT-2 feed-forward, one token",
+  "bert-scores": "BERT-base scores",
+  "gpt2-logits": "GPT-2 logits",
+};
+
+/** A case's name for readers. */
+export function titleOf({ name }) {
+  return titles[name] ?? name;
+}
+
+/** The digest that a chart carries, or nothing. */
+export function readDigest(svg) {
+  return / data-figures="(\w+)"/.exec(svg)?.[1];
+}
+
+/** A case's size in words: `12 heads of 64, 512 tokens`. */
+export function describeSize({ kind, size }) {
+  if (kind === "attention") return describeAttention(size);
+  const [first, second, third] = size.split(" x ");
+  if (kind === "softmax") return `${first} ${first === "1" ? "row" : "rows"} of ${second}`;
+  return `[${first}, ${second}] × [${second}, ${third}]`;
+}
+
+/** `B1 H32/8 L1 S4096 E128 causal`: shape letters as everywhere in the project. */
+function describeAttention(size) {
+  const [, B, H, K, L, S, E, more] = /^B(\d+) H(\d+)(?:\/(\d+))? L(\d+) S(\d+) E(\d+)(.*)$/.exec(size);
+  const heads = `${K ? `${H}/${K}` : H} ${H === "1" ? "head" : "heads"} of ${E}`;
+  const lengths = L === S ? `${L} tokens` : `${L} ${L === "1" ? "query" : "queries"}, ${S} keys`;
+  return `${B === "1" ? "" : `${B} × `}${heads}, ${lengths}${more.replace(/^ /, ", ")}`;
+}
+
+/** Three significant digits, as many as noise leaves meaning to. */
+export function formatNumber(x) {
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(x))));
+  return x.toFixed(Math.min(digits, 4));
+}
+
+/** How many times faster: `4.8`, `12.3`, `31`. */
+export function formatTimes(x) {
+  return x.toFixed(x < 19.95 ? 1 : 0);
+}
+
+/** A duration in the unit that suits it. */
+export function formatTime(milliseconds) {
+  if (milliseconds < 0.1) return `${formatNumber(milliseconds * 1000)} µs`;
+  if (milliseconds >= 999.5) return `${formatNumber(milliseconds / 1000)} s`;
+  return `${formatNumber(milliseconds)} ms`;
+}
