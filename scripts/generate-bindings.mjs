@@ -67,9 +67,9 @@ export function writeKernels(sets, folder, target) {
     target,
     `${header}
 /** The kernel sets, for a shared memory; the unshared form differs in one byte. */
-export const kernelBytes = {
+export const kernelBytes: { ${sets.map((set) => `readonly ${set}: string`).join("; ")} } = {
 ${entries.join("\n")}
-} as const;
+};
 
 /** Columns of a packed panel; keys of a block of attention; depth of a block of a matrix product. */
 export const PANEL = ${size("PANEL")};

@@ -39,7 +39,7 @@ export type EmbeddingOptions =
  * import { Embedding } from "wasm-attention";
  * const embedding = new Embedding({ numEmbeddings: 1000, embedDim: 64, seed: 1 });
  * const x = embedding.forward([12, 7, 12]);
- * console.log(x.shape); // [3, 64]
+ * console.log(x.shape); // [ 3, 64 ]
  * ```
  */
 export class Embedding {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { type AttentionOptions, type AttentionResult, attentionCall } from "./calls/attention.ts";
 import { type MatmulOptions, matmulCall } from "./calls/matmul.ts";
 import { type RotaryOptions, type RotaryTableOptions, rotaryCall } from "./calls/rotary.ts";
@@ -169,7 +170,7 @@ const WARM_UP_CALLS = 10;
  * const x = engine.tensor([1, 2, 8, 4]);
  * x.data.fill(1);
  * const { output } = engine.scaledDotProductAttentionSync(x, x, x);
- * console.log(output.shape, engine.info().kernels); // [1, 2, 8, 4] strict
+ * console.log(output.shape, engine.info().kernels); // [ 1, 2, 8, 4 ] strict
  * x.dispose();
  * await engine.dispose();
  * ```

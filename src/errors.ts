@@ -19,7 +19,7 @@ export type AttentionErrorCode =
  * try {
  *   softmaxSync({ data: new Float32Array(6), shape: [2, 4] });
  * } catch (error) {
- *   if (error instanceof AttentionError) console.log(error.code); // "ERR_SHAPE"
+ *   if (error instanceof AttentionError) console.log(error.code); // ERR_SHAPE
  * }
  * ```
  */

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { CallOptions } from "./calls/call-options.ts";
 import { engineFor } from "./default-engine.ts";
 import type { Engine } from "./engine.ts";

@@ -18,7 +18,7 @@ import { describe, type TensorLike } from "./tensor-like.ts";
  * ```ts
  * import { sinusoidalPositions } from "wasm-attention";
  * const positions = sinusoidalPositions(128, 64);
- * console.log(positions.shape); // [128, 64]
+ * console.log(positions.shape); // [ 128, 64 ]
  * console.log(positions.data[0], positions.data[1]); // 0 1
  * ```
  */
@@ -60,8 +60,9 @@ export type LearnedPositionsOptions =
  * ```ts
  * import { LearnedPositions } from "wasm-attention";
  * const positions = new LearnedPositions({ maxLength: 512, embedDim: 64, seed: 1 });
- * console.log(positions.forward(10).shape); // [10, 64]: positions 0 to 9
- * console.log(positions.forward([7, 8]).shape); // [2, 64]: a chunk that starts at 7
+ * // Positions 0 to 9, and a chunk that starts at 7.
+ * console.log(positions.forward(10).shape); // [ 10, 64 ]
+ * console.log(positions.forward([7, 8]).shape); // [ 2, 64 ]
  * ```
  */
 export class LearnedPositions {

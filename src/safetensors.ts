@@ -118,7 +118,7 @@ export function readSafetensorsEntry(bytes: Uint8Array, entry: SafetensorsEntry)
  * import { readSafetensors, writeSafetensors } from "wasm-attention/safetensors";
  * const bytes = writeSafetensors({ scale: { data: new Float32Array([1, 2]), shape: [2] } });
  * const { tensors } = readSafetensors(bytes);
- * console.log(tensors.scale?.shape); // [2]
+ * console.log(tensors.scale?.shape); // [ 2 ]
  * ```
  */
 export function readSafetensors(bytes: Uint8Array): {

@@ -24,7 +24,7 @@ export type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
  * const query = tensor([1, 0, 0, 1], [2, 2]);
  * const value = tensor([10, 20], [2, 1]);
  * const { output } = await scaledDotProductAttention(query, query, value, { causal: true });
- * console.log(output.data); // Float32Array(2) [ 10, 16.697615 ]
+ * console.log(output.data); // Float32Array(2) [ 10, 16.697614669799805 ]
  * ```
  */
 export async function scaledDotProductAttention(

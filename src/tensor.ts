@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { AttentionError } from "./errors.ts";
 import { checkTensor, type TensorData, type TensorLike } from "./tensor-like.ts";
 
@@ -37,15 +38,14 @@ export class Tensor<D extends TensorData = Float32Array> {
  * ```ts
  * import { tensor } from "wasm-attention";
  * const x = tensor([1, 2, 3, 4, 5, 6], [2, 3]);
- * console.log(x.shape, x.data[5]); // [2, 3] 6
+ * console.log(x.shape, x.data[5]); // [ 2, 3 ] 6
  * ```
  */
-export function tensor<D extends TensorData = Float32Array>(
-  data: D | readonly number[],
-  shape: readonly number[],
-): Tensor<D> {
-  const elements = (Array.isArray(data) ? Float32Array.from(data) : data) as D;
-  const made: TensorLike<D> = { data: elements, shape };
+export function tensor(data: readonly number[], shape: readonly number[]): Tensor;
+export function tensor<D extends TensorData>(data: D, shape: readonly number[]): Tensor<D>;
+export function tensor(data: TensorData | readonly number[], shape: readonly number[]): Tensor<TensorData> {
+  const elements = (Array.isArray(data) ? Float32Array.from(data) : data) as TensorData;
+  const made: TensorLike<TensorData> = { data: elements, shape };
   checkTensor("data", made, dataTypes);
   return new Tensor(elements, [...shape]);
 }

@@ -90,6 +90,13 @@ function writeStages(
   }
 }
 
+/** Where a program uses the caller's own memory. */
+export function residentAddresses(program: Program, memory: LinearMemory): number[] {
+  return program.operands
+    .map((operand) => residentAddress(operand, memory))
+    .filter((address) => address !== undefined);
+}
+
 /** One copy between a caller's array and linear memory. */
 export interface Transfer {
   readonly elements: Elements;

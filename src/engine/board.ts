@@ -20,6 +20,7 @@ const HEADER = 16;
 const HELD_SLOT = 0;
 const HELD_STAGE = 1;
 const HELD_TILE = 2;
+const STARTED = 3;
 const WORKER_WORDS = 16;
 const MOST_WORKERS = 64;
 // Words of a slot.
@@ -209,6 +210,15 @@ export class Board {
       const wait = Atomics.waitAsync(this.words, slotAt(slot) + STATE, RUNNING);
       if (wait.async) await wait.value;
     }
+  }
+
+  /** A worker says that it has come to life. */
+  start(worker: number): void {
+    Atomics.store(this.words, workerAt(worker) + STARTED, 1);
+  }
+
+  hasStarted(worker: number): boolean {
+    return Atomics.load(this.words, workerAt(worker) + STARTED) !== 0;
   }
 
   /** Says what a worker is about to hold, before it holds it: what a dead worker held can be told. */

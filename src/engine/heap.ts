@@ -55,6 +55,15 @@ export class Heap {
     this.#insert(address, address + size);
   }
 
+  /** The start of the block that an address lies in, if it lies in any. */
+  blockAt(address: number): number | undefined {
+    if (this.#sizes.has(address)) return address;
+    for (const [start, size] of this.#sizes) {
+      if (address > start && address < start + size) return start;
+    }
+    return undefined;
+  }
+
   /** Makes the addresses up to `end` available. */
   extend(end: number): void {
     this.#insert(this.#end, end);

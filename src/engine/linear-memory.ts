@@ -14,6 +14,9 @@ export class LinearMemory {
   readonly shared: boolean;
   readonly limit: number;
   readonly #heap: Heap;
+  /** How many calls in flight use a block, and which blocks were given back meanwhile. */
+  readonly #pins: Map<number, number> = new Map();
+  readonly #freeLater: Set<number> = new Set();
   #pages = INITIAL_PAGES;
   #buffer: ArrayBufferLike;
   #bytes: Uint8Array;
@@ -77,8 +80,37 @@ export class LinearMemory {
     return address;
   }
 
+  /** Gives a block back; one that a call in flight uses, as soon as that call has ended. */
   free(address: number): void {
-    this.#heap.free(address);
+    if (this.#pins.has(address)) this.#freeLater.add(address);
+    else this.#heap.free(address);
+  }
+
+  /**
+   * Keeps the blocks that some addresses lie in until `unpin`, whatever becomes of the tensors they belong to.
+   *
+   * @throws AttentionError `ERR_DISPOSED` where an address lies in no block any more; nothing is pinned then
+   */
+  pin(addresses: readonly number[]): number[] {
+    const blocks = addresses.map((address) => {
+      const block = this.#heap.blockAt(address);
+      if (block === undefined)
+        throw new AttentionError("ERR_DISPOSED", "an argument is the memory of a disposed tensor");
+      return block;
+    });
+    for (const block of blocks) this.#pins.set(block, (this.#pins.get(block) ?? 0) + 1);
+    return blocks;
+  }
+
+  unpin(blocks: readonly number[]): void {
+    for (const block of blocks) {
+      const count = this.#pins.get(block)! - 1;
+      if (count > 0) this.#pins.set(block, count);
+      else {
+        this.#pins.delete(block);
+        if (this.#freeLater.delete(block)) this.#heap.free(block);
+      }
+    }
   }
 
   #growFor(bytes: number): number | undefined {

@@ -9,18 +9,28 @@ import type { WorkerStart } from "./worker.ts";
 
 export class Pool {
   readonly #workers: (Worker | undefined)[] = [];
-  readonly #size: number;
+  #size: number;
   readonly #board: Board;
   readonly #executor: Executor;
   readonly #start: Omit<WorkerStart, "index">;
+  readonly #giveUp: (reason: string) => void;
+  #lastError = "it ended";
   #inFlight = 0;
   #disposed = false;
 
-  constructor(size: number, board: Board, executor: Executor, start: Omit<WorkerStart, "index">) {
+  /** @param giveUp called once no worker can be started at all */
+  constructor(
+    size: number,
+    board: Board,
+    executor: Executor,
+    start: Omit<WorkerStart, "index">,
+    giveUp: (reason: string) => void,
+  ) {
     this.#size = size;
     this.#board = board;
     this.#executor = executor;
     this.#start = start;
+    this.#giveUp = giveUp;
   }
 
   get started(): boolean {
@@ -59,26 +69,38 @@ export class Pool {
     });
     if (this.#inFlight === 0) worker.unref();
     // An error is followed by an exit, and what matters is the exit.
-    worker.on("error", () => {});
+    worker.on("error", (error) => {
+      this.#lastError = error instanceof Error ? error.message : String(error);
+    });
     worker.once("exit", () => this.#onExit(index));
     return worker;
   }
 
-  /** The tile that a dead worker held is computed here; its place is filled when the next call comes. */
+  /** The tile that a dead worker held is computed here, and its place is filled; unless it never came to life. */
   #onExit(index: number): void {
     if (this.#disposed) return;
     this.#workers[index] = undefined;
+    if (!this.#board.hasStarted(index)) {
+      // What could not be loaded once cannot be loaded again. Those that run do the work of all.
+      this.#size = this.#workers.filter((worker) => worker !== undefined).length;
+      if (this.#size === 0) this.#giveUp(`a worker could not be started: ${this.#lastError}`);
+      return;
+    }
+    this.#takeOver(index);
+    if (this.#inFlight === 0) return;
+    this.#workers[index] = this.#startWorker(index);
+    this.#workers[index].ref();
+  }
+
+  #takeOver(index: number): void {
     const held = this.#board.heldBy(index);
     this.#board.release(index);
-    if (held !== undefined) {
-      try {
-        this.#board.run(held, index, this.#executor);
-      } catch {
-        this.#board.fail(held.slot);
-      }
-      this.#board.finish(held, this.#executor);
+    if (held === undefined) return;
+    try {
+      this.#board.run(held, index, this.#executor);
+    } catch {
+      this.#board.fail(held.slot);
     }
-    if (this.#inFlight > 0) this.#workers[index] = this.#startWorker(index);
-    if (this.#inFlight > 0) this.#workers[index]?.ref();
+    this.#board.finish(held, this.#executor);
   }
 }

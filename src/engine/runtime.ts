@@ -1,7 +1,16 @@
 // One engine at work: linear memory, kernels, threads. Runs bound programs here and now, or off this thread.
 
 import { AttentionError } from "../errors.ts";
-import { type Block, bind, copyIn, copyOut, inputsOf, outputsOf, type Transfer } from "./block.ts";
+import {
+  type Block,
+  bind,
+  copyIn,
+  copyOut,
+  inputsOf,
+  outputsOf,
+  residentAddresses,
+  type Transfer,
+} from "./block.ts";
 import { BOARD_BYTES, Board, SLOTS, type TakenTile } from "./board.ts";
 import { Executor } from "./executor.ts";
 import { type ChosenKernels, chooseKernels, compileKernels, type KernelChoice } from "./kernel-sets.ts";
@@ -48,11 +57,11 @@ export class Runtime {
   /** Threads that compute together; 0 = this one only. */
   readonly threads: number;
   /** Why there are no workers, where there are none. */
-  readonly alone: string | undefined;
+  alone: string | undefined;
   readonly queueLimit: number;
   readonly #executor: Executor;
   readonly #board: Board;
-  readonly #pool: Pool | undefined;
+  #pool: Pool | undefined;
   readonly #freeSlots: number[] = Array.from({ length: SLOTS }, (_, i) => SLOTS - 1 - i);
   readonly #waiting: (() => void)[] = [];
   readonly #sliced: Map<number, SlicedJob> = new Map();
@@ -74,11 +83,13 @@ export class Runtime {
     const board = shared ? new SharedArrayBuffer(BOARD_BYTES) : new ArrayBuffer(BOARD_BYTES);
     this.#board = new Board(board);
     if (shared)
-      this.#pool = new Pool(threads, this.#board, this.#executor, {
-        module,
-        memory: this.memory.memory,
-        board: board as SharedArrayBuffer,
-      });
+      this.#pool = new Pool(
+        threads,
+        this.#board,
+        this.#executor,
+        { module, memory: this.memory.memory, board: board as SharedArrayBuffer },
+        (reason) => this.#goOnAlone(reason),
+      );
   }
 
   get running(): number {
@@ -128,16 +139,26 @@ export class Runtime {
         `${this.#waiting.length} calls are waiting already, as many as "queueLimit" allows`,
       );
     if (program.stages.length === 0) return result;
-    const block = bind(program, this.memory, Math.max(1, this.threads));
+    // A tensor may be disposed, or forgotten and collected, while the call that uses it runs.
+    const pinned = this.memory.pin(residentAddresses(program, this.memory));
+    let block: Block;
+    try {
+      block = bind(program, this.memory, Math.max(1, this.threads));
+    } catch (error) {
+      this.memory.unpin(pinned);
+      throw error;
+    }
     this.#running++;
-    this.#pool?.callStarts();
+    const pool = this.#pool;
+    pool?.callStarts();
     try {
       await this.#copyAllIn(inputsOf(program, block), signal);
       await this.#runInSlot(program, block, signal);
       await this.#copyAllOut(outputsOf(program, block));
     } finally {
       this.memory.free(block.address);
-      this.#pool?.callEnds();
+      this.memory.unpin(pinned);
+      pool?.callEnds();
       this.#running--;
       if (this.#running === 0) for (const idle of this.#whenIdle.splice(0)) idle();
     }
@@ -168,7 +189,7 @@ export class Runtime {
 
   /** This thread takes tiles like any worker, then waits for those that the workers still hold. */
   #runTogether(program: Program, block: Block, slot: number, helpers: number): void {
-    this.#pool!.start();
+    this.#pool?.start();
     this.#board.post(slot, { ...jobOf(program, block), workers: helpers }, this.#executor);
     while (!this.#board.finished(slot)) {
       const taken = this.#board.take(slot, -1);
@@ -224,6 +245,16 @@ export class Runtime {
   #checkFinished(slot: number, program: Program): void {
     if (this.#board.failed(slot))
       throw new AttentionError("ERR_WORKER", `a worker failed while it computed ${program.name}`);
+  }
+
+  /** No worker can be started: this thread takes over what they were given, and does without them from now on. */
+  #goOnAlone(reason: string): void {
+    this.alone = reason;
+    this.#pool = undefined;
+    for (let slots = this.#board.active; slots !== 0; slots &= slots - 1) {
+      const slot = 31 - Math.clz32(slots & -slots);
+      void this.#runSliced(slot);
+    }
   }
 
   /** Without workers this thread computes, for a few milliseconds at a time, a tile of each job in turn. */

@@ -19,6 +19,7 @@ const LOOKS_BEFORE_SLEEP = 200;
 function work({ module, memory, board: buffer, index }: WorkerStart): void {
   const board = new Board(buffer);
   const executor = new Executor(module, memory);
+  board.start(index);
   let looks = 0;
   while (!board.quitting) {
     const epoch = board.epoch;

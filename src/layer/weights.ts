@@ -3,10 +3,13 @@
 import { AttentionError } from "../errors.ts";
 import { Random } from "../random.ts";
 import { shapeError, Tensor } from "../tensor.ts";
-import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
+import { checkTensor, shapeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
 
-/** Tensors by name. Values may be anything tensor-like; what is `undefined` or `null` is absent. */
-export type StateDict = Readonly<Record<string, TensorLike | undefined | null>>;
+/**
+ * Tensors by name, as a file holds them; those that a layer reads must be float32. What is `undefined` or `null` is
+ * absent.
+ */
+export type StateDict = Readonly<Record<string, TensorLike<TensorData> | undefined | null>>;
 
 /** Sizes of a layer: E embedDim, D headDim, H query heads, K key/value heads. */
 export interface LayerSizes {

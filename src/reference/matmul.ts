@@ -41,7 +41,7 @@ interface Matrices {
  * ```ts
  * import { matmul } from "wasm-attention/reference";
  * const a = { data: Float32Array.of(1, 2, 3, 4), shape: [2, 2] };
- * matmul(a, a, { transposeB: true }).data; // 5, 11, 11, 25
+ * console.log(matmul(a, a, { transposeB: true }).data); // Float64Array(4) [ 5, 11, 11, 25 ]
  * ```
  */
 export function matmul(

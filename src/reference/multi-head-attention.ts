@@ -1,3 +1,4 @@
+import type { MaskLike } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { readFloats } from "../validate/floats.ts";
 import { checkWhole } from "../validate/options.ts";
@@ -16,9 +17,9 @@ export interface ReferenceLayerConfig {
 /** Options of one pass through the layer. Masks keep this library's polarity: 1 = attend. */
 export interface ReferenceLayerOptions extends LayerMask {
   /** Which keys are there: `[B, S]` (unbatched `[S]`), boolean or additive. */
-  readonly keyPaddingMask?: LayerMask["keyPaddingMask"];
+  readonly keyPaddingMask?: MaskLike;
   /** `[L, S]`, `[H, L, S]` or `[B, H, L, S]`, boolean or additive. */
-  readonly attnMask?: LayerMask["attnMask"];
+  readonly attnMask?: MaskLike;
   /** Query i attends to keys 0 to i. */
   readonly causal?: boolean;
   /** Return the weights. Default false. */
@@ -54,7 +55,7 @@ export interface ReferenceLayerResult {
  *   q_proj_weight: identity, k_proj_weight: identity, v_proj_weight: identity, "out_proj.weight": identity,
  * };
  * const x = { data: new Float32Array(6), shape: [3, 2] };
- * multiHeadAttention(weights, { numHeads: 2 }, x).output.shape; // [3, 2]
+ * console.log(multiHeadAttention(weights, { numHeads: 2 }, x).output.shape); // [ 3, 2 ]
  * ```
  */
 export function multiHeadAttention(

@@ -37,8 +37,9 @@ export interface ReferenceAttention {
  * ```ts
  * import { scaledDotProductAttention } from "wasm-attention/reference";
  * const x = { data: Float32Array.of(1, 0, 0, 1), shape: [2, 2] };
- * const { output, weights } = scaledDotProductAttention(x, x, x, { causal: true });
- * console.log(weights.data); // row 0 attends to key 0 alone
+ * const { weights } = scaledDotProductAttention(x, x, x, { causal: true });
+ * // Row 0 attends to key 0 alone.
+ * console.log(weights.data); // Float64Array(4) [ 1, 0, 0.3302384506733431, 0.6697615493266569 ]
  * ```
  */
 export function scaledDotProductAttention(

@@ -12,7 +12,7 @@ import { type ReferenceTensor, zeros } from "./tensor.ts";
  * @example
  * ```ts
  * import { sinusoidalPositions } from "wasm-attention/reference";
- * sinusoidalPositions(1, 4).data; // 0, 1, 0, 1
+ * console.log(sinusoidalPositions(1, 4).data); // Float64Array(4) [ 0, 1, 0, 1 ]
  * ```
  */
 export function sinusoidalPositions(length: number, embedDim: number): ReferenceTensor {

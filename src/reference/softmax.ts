@@ -31,7 +31,8 @@ export interface ReferenceSoftmaxOptions {
  * @example
  * ```ts
  * import { softmax } from "wasm-attention/reference";
- * softmax({ data: Float32Array.of(0, 0, 5, 5), shape: [2, 2] }).data; // 0.5, 0.5, 0.5, 0.5
+ * const p = softmax({ data: Float32Array.of(0, 0, 5, 5), shape: [2, 2] });
+ * console.log(p.data); // Float64Array(4) [ 0.5, 0.5, 0.5, 0.5 ]
  * ```
  */
 export function softmax(x: ReferenceInput, options: ReferenceSoftmaxOptions = {}): ReferenceTensor {
