@@ -186,19 +186,26 @@ function lanesAt(addresses: usize, offset: usize): v128 {
 /** -infinity where a lane's byte is 0. */
 function applyMask(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
   const minusInfinity = f32x4.splat(-Infinity);
-  const zero = i32x4.splat(0);
   for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
-    const addresses = masksOf(panel) + half;
     for (let row: i32 = 0; row < count; row++) {
-      const offset: usize = (from + row) * p.maskKeyStride;
-      let keep = v128.load8_lane(load<u32>(addresses) + offset, zero, 0);
-      keep = v128.load8_lane(load<u32>(addresses, 4) + offset, keep, 4);
-      keep = v128.load8_lane(load<u32>(addresses, 8) + offset, keep, 8);
-      keep = v128.load8_lane(load<u32>(addresses, 12) + offset, keep, 12);
       const at = scores + row * PANEL_BYTES + half;
-      v128.store(at, v128.bitselect(minusInfinity, v128.load(at), i32x4.eq(keep, zero)));
+      v128.store(at, v128.bitselect(v128.load(at), minusInfinity, maskLanes(p, panel + half, from + row)));
     }
   }
+}
+
+/** All ones in the lanes whose byte of the mask is not 0. */
+// @ts-ignore: decorator
+@inline
+function maskLanes(p: AttentionParameters, lanes: usize, key: i32): v128 {
+  const addresses = masksOf(lanes);
+  const offset: usize = key * p.maskKeyStride;
+  const zero = i32x4.splat(0);
+  let keep = v128.load8_lane(load<u32>(addresses) + offset, zero, 0);
+  keep = v128.load8_lane(load<u32>(addresses, 4) + offset, keep, 4);
+  keep = v128.load8_lane(load<u32>(addresses, 8) + offset, keep, 8);
+  keep = v128.load8_lane(load<u32>(addresses, 12) + offset, keep, 12);
+  return i32x4.ne(keep, zero);
 }
 
 /** Does the block mask leave nothing of these keys to any lane? */
@@ -215,29 +222,40 @@ export function blockMaskExcludes(p: AttentionParameters, panel: usize, from: i3
 const EMPTY_BLOCK: u32 = 0;
 const FULL_BLOCK: u32 = 1;
 
-/** -infinity in empty blocks, and where a partial block has 0. Partial blocks are numbered from 2 on. */
+/** -infinity where the block mask says no. */
 function applyBlockMask(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
-  const size = p.blockSize;
   for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
-    const kinds: usize = load<u32>(blocksOf(panel) + lane);
-    const blockRow = load<i32>(blockRowsOf(panel) + lane);
     for (let row: i32 = 0; row < count; row++) {
-      const key = from + row;
-      const kind = load<u32>(kinds + (key / size << 2));
-      if (kind == FULL_BLOCK) continue;
-      if (kind != EMPTY_BLOCK) {
-        const bytes = p.blockBytes + <usize>(kind - 2) * size * size;
-        if (load<u8>(bytes + blockRow * size + key % size)) continue;
-      }
-      store<f32>(scores + row * PANEL_BYTES + lane, -Infinity);
+      if (!blockAllows(p, panel + lane, from + row)) store<f32>(scores + row * PANEL_BYTES + lane, -Infinity);
     }
   }
 }
 
-/** All ones in the lanes that may attend `key`. */
+/** Empty blocks allow nothing, full ones all; partial ones are numbered from 2 on and hold a byte for each score. */
+function blockAllows(p: AttentionParameters, lane: usize, key: i32): bool {
+  const size = p.blockSize;
+  const kind = load<u32>(load<u32>(blocksOf(lane)) + (key / size << 2));
+  if (kind <= FULL_BLOCK) return kind == FULL_BLOCK;
+  const bytes = p.blockBytes + <usize>(kind - 2) * size * size;
+  return load<u8>(bytes + load<i32>(blockRowsOf(lane)) * size + key % size) != 0;
+}
+
+/** All ones in the lanes that may attend `key`, whatever says so. */
+export function attendingLanes(p: AttentionParameters, panel: usize, half: usize, key: i32): v128 {
+  let lanes = allowedLanes(panel, half, key);
+  if (p.mask) lanes = v128.and(lanes, maskLanes(p, panel + half, key));
+  if (p.blockKinds == 0) return lanes;
+  let blocks = i32x4.splat(blockAllows(p, panel + half, key) ? -1 : 0);
+  blocks = i32x4.replace_lane(blocks, 1, blockAllows(p, panel + half + 4, key) ? -1 : 0);
+  blocks = i32x4.replace_lane(blocks, 2, blockAllows(p, panel + half + 8, key) ? -1 : 0);
+  blocks = i32x4.replace_lane(blocks, 3, blockAllows(p, panel + half + 12, key) ? -1 : 0);
+  return v128.and(lanes, blocks);
+}
+
+/** All ones in the lanes whose range of keys holds `key`. */
 // @ts-ignore: decorator
 @inline
-export function allowedLanes(panel: usize, half: usize, key: i32): v128 {
+function allowedLanes(panel: usize, half: usize, key: i32): v128 {
   const position = i32x4.splat(key);
   return v128.and(
     i32x4.ge_s(position, v128.load(firstKeysOf(panel) + half)),

@@ -19,7 +19,7 @@ import {
   correctionsOf, denominatorsOf, everyEnd, everyFirst, finishPanel, keyLengthOf, maximaOf, panelBytes, queryLengthOf,
   someEnd, someFirst, startOf, startPanel, sumsOf,
 } from "./attention-panel";
-import { allowedLanes, blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
+import { attendingLanes, blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
 import { finishWeights, forgetScores } from "./attention-weights";
 import {
   coefficient2, coefficient3, coefficient4, coefficient5, coefficient6, exponential_f32x4, exponentialOnce_f32x4, ln2, ln2Rest, log2e,
@@ -29,7 +29,10 @@ import { AttentionParameters } from "./parameters";
 import { madd_f32x4 } from "./simd";
 import { KEY_BLOCK, PANEL, PANEL_BYTES, ROWS } from "./tile-sizes";
 
-/** Step `step` of tile `tile`. Scratch holds the block of scores, then the panels, which live from step to step. */
+/** Bytes of a block of scores, and of the lanes that may attend each of its keys, which the selecting path needs. */
+const BLOCK_BYTES: usize = KEY_BLOCK * PANEL_BYTES;
+
+/** Step `step` of tile `tile`. Scratch holds a block of scores and one of lanes, then the panels, which live on. */
 export function attentionTile(address: usize, tile: i32, scratch: usize, step: i32): void {
   const p = changetype<AttentionParameters>(address);
   let group = tile / p.tilesPerGroup;
@@ -46,7 +49,7 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
   const kvHead = group % p.kvHeads;
   const rows = min(p.panels * PANEL, p.group * queryLengthOf(p, entry) - firstRow);
   const panels = (rows + PANEL - 1) / PANEL;
-  const state = scratch + KEY_BLOCK * PANEL_BYTES;
+  const state = scratch + 2 * BLOCK_BYTES;
   const bytes = panelBytes(p);
   if (step == 0) {
     for (let i: i32 = 0; i < panels; i++) startPanel(p, state + i * bytes, entry, kvHead, firstRow + i * PANEL);
@@ -68,18 +71,22 @@ function attendKeys(
   const key = p.key + entry * p.keyBatchStride + kvHead * p.keyHeadStride + start * p.keyRowStride;
   const value = p.value + entry * p.valueBatchStride + kvHead * p.valueHeadStride + start * p.valueRowStride;
   const bytes = panelBytes(p);
+  let lowest = lastKey, highest = firstKey;
+  for (let i: i32 = 0; i < panels; i++) {
+    lowest = min(lowest, someFirst(state + i * bytes));
+    highest = max(highest, someEnd(state + i * bytes));
+  }
   if (p.scores == 0) {
     // A window over many keys leaves most blocks to no panel at all: they are not even looked at.
-    let lowest = lastKey, highest = firstKey;
-    for (let i: i32 = 0; i < panels; i++) {
-      lowest = min(lowest, someFirst(state + i * bytes));
-      highest = max(highest, someEnd(state + i * bytes));
-    }
     firstKey = max(firstKey, (lowest / KEY_BLOCK) * KEY_BLOCK);
     lastKey = min(lastKey, highest);
   }
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);
+    const readFrom = max(block, lowest), readTo = min(blockEnd, highest);
+    // A mask may exclude any of these keys from any lane; values that are finite need no care all the same.
+    const select = (p.mask | p.blockKinds) != 0
+      && someRowIsNotFinite(p, value + readFrom * p.valueRowStride, readFrom, readTo);
     for (let i: i32 = 0; i < panels; i++) {
       const panel = state + i * bytes;
       if (p.scores) returnScores(p, panel, key + block * p.keyRowStride, block, blockEnd, scores);
@@ -92,7 +99,7 @@ function attendKeys(
       }
       scoreBlock(p, panel, key + from * p.keyRowStride, from, to, scores);
       softmaxBlock(p, panel, to - from, scores);
-      addValues(p, panel, value + from * p.valueRowStride, from, to, scores);
+      addValues(p, panel, value + from * p.valueRowStride, from, to, scores, select);
     }
   }
 }
@@ -149,11 +156,13 @@ function exponentiateLanes(scores: usize, count: i32, scale: f32, shift: v128): 
 }
 
 /** sums = sums * correction + p v. */
-function addValues(p: AttentionParameters, panel: usize, values: usize, from: i32, to: i32, powers: usize): void {
+function addValues(
+  p: AttentionParameters, panel: usize, values: usize, from: i32, to: i32, powers: usize, select: bool,
+): void {
   const sums = sumsOf(p, panel);
   const corrections = correctionsOf(panel);
   const size = p.valueSize;
-  if (somePartlyAllowedValueIsNotFinite(p, panel, values, from, to))
+  if (select || somePartlyAllowedValueIsNotFinite(p, panel, values, from, to))
     return addAllowedValues(p, panel, values, from, to, powers);
   for (let column: i32 = 0; column < size; column += ROWS)
     addColumns(
@@ -184,6 +193,14 @@ function somePartlyAllowedValueIsNotFinite(p: AttentionParameters, panel: usize,
   return false;
 }
 
+function someRowIsNotFinite(p: AttentionParameters, values: usize, from: i32, to: i32): bool {
+  for (let key = from; key < to; key++) {
+    if (rowIsNotFinite(values, p.valueSize)) return true;
+    values += p.valueRowStride;
+  }
+  return false;
+}
+
 /** x * 0 is 0 for every finite x, NaN for the others; their sum is 0 or NaN. */
 function rowIsNotFinite(row: usize, size: i32): bool {
   const zero = f32x4.splat(0);
@@ -198,15 +215,17 @@ function rowIsNotFinite(row: usize, size: i32): bool {
 function addAllowedValues(p: AttentionParameters, panel: usize, values: usize, from: i32, to: i32, powers: usize): void {
   const sums = sumsOf(p, panel);
   const corrections = correctionsOf(panel);
-  for (let column: i32 = 0; column < p.valueSize; column++) {
-    for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+  const allowed = powers + BLOCK_BYTES;
+  for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+    for (let key = from; key < to; key++)
+      v128.store(allowed + (key - from) * PANEL_BYTES, attendingLanes(p, panel, half, key));
+    for (let column: i32 = 0; column < p.valueSize; column++) {
       const target = sums + column * PANEL_BYTES + half;
       let sum = f32x4.mul(v128.load(target), v128.load(corrections + half));
-      for (let key = from; key < to; key++) {
-        const row: usize = key - from;
+      for (let row: i32 = 0; row < to - from; row++) {
         const value = v128.load32_splat(values + row * p.valueRowStride + (column << 2));
         const power = v128.load(powers + row * PANEL_BYTES + half);
-        sum = madd_f32x4(v128.and(value, allowedLanes(panel, half, key)), power, sum);
+        sum = madd_f32x4(v128.and(value, v128.load(allowed + row * PANEL_BYTES)), power, sum);
       }
       v128.store(target, sum);
     }

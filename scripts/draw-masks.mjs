@@ -81,7 +81,7 @@ function figures() {
     packed: {
       title: "Packed sequences attend to themselves only",
       panels: [
-        packed([0, 3, 7, 9], [0, 3, 7, 9], "none"),
+        packed([0, 3, 7, 9], [0, 3, 7, 9], false),
         packed([0, 3, 7, 9], [0, 3, 7, 9], true),
         packed([0, 1, 3, 4], [0, 4, 7, 9], "bottom-right"),
       ],
@@ -208,10 +208,10 @@ function packed(query, key, causal) {
   );
   const { output } = engine.scaledDotProductAttentionSync(zeros([L, 1, 1]), zeros([S, 1, 1]), oneHot, {
     cuSeqlens: { query, key },
-    ...(causal === "none" ? {} : { causal }),
+    causal,
   });
   return {
-    code: causal === "none" ? "cuSeqlens" : `causal: ${JSON.stringify(causal)}`,
+    code: causal === false ? "cuSeqlens" : `causal: ${JSON.stringify(causal)}`,
     note: L === S ? `starts [${key.join(", ")}]` : `query [${query.join(", ")}], key [${key.join(", ")}]`,
     cells: rows(output.data, S).map((row) => row.map((weight) => (weight > 0 ? 0 : EXCLUDED))),
     lines: { across: query.slice(1, -1), down: key.slice(1, -1) },

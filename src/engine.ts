@@ -115,7 +115,7 @@ export class Engine {
     return {
       kernels: kernels.set,
       kernelsReason: kernels.reason,
-      threads: Math.max(1, threads),
+      threads: alone === undefined ? threads : 1,
       withoutWorkers: alone,
       sharedMemory: memory.shared,
       running,

@@ -148,8 +148,7 @@ describe("a worker that dies", () => {
     });
   });
 
-  // Between the steps of a long tile a worker takes tiles of other calls, and then forgets that it holds the long one.
-  it.fails("holding a long tile and a short one", { timeout: 60_000 }, async () => {
+  it("holding a long tile and a short one", { timeout: 60_000 }, async () => {
     const engine = createEngine({ threads: 1 });
     const inEngine = ({ data, shape }: FloatTensor) => {
       const made = engine.tensor(shape);

@@ -16,11 +16,13 @@ const ACTIVE = 1;
 const SLEEPERS = 2;
 const QUIT = 3;
 const HEADER = 16;
-// Words of a worker.
+// Words of a worker: what it holds, and what it holds meanwhile, between the steps of that.
 const HELD_SLOT = 0;
 const HELD_STAGE = 1;
 const HELD_TILE = 2;
-const STARTED = 3;
+const HELD_WORDS = 4;
+const DEPTHS = 2;
+const STARTED = 12;
 const WORKER_WORDS = 16;
 const MOST_WORKERS = 64;
 // Words of a slot.
@@ -221,28 +223,39 @@ export class Board {
     return Atomics.load(this.words, workerAt(worker) + STARTED) !== 0;
   }
 
-  /** Says what a worker is about to hold, before it holds it: what a dead worker held can be told. */
-  hold(worker: number, slot: number): void {
-    Atomics.store(this.words, workerAt(worker) + HELD_SLOT, slot + 1);
+  /**
+   * Says what a worker is about to hold, before it holds it: what a dead worker held can be told.
+   *
+   * @param depth 0, or 1 for a tile that is taken between the steps of another
+   */
+  hold(worker: number, depth: number, slot: number): void {
+    Atomics.store(this.words, workerAt(worker) + depth * HELD_WORDS + HELD_SLOT, slot + 1);
   }
 
-  holdTile(worker: number, { stage, tile }: TakenTile): void {
-    Atomics.store(this.words, workerAt(worker) + HELD_STAGE, stage);
-    Atomics.store(this.words, workerAt(worker) + HELD_TILE, tile + 1);
+  holdTile(worker: number, depth: number, { stage, tile }: TakenTile): void {
+    const at = workerAt(worker) + depth * HELD_WORDS;
+    Atomics.store(this.words, at + HELD_STAGE, stage);
+    Atomics.store(this.words, at + HELD_TILE, tile + 1);
   }
 
-  release(worker: number): void {
-    Atomics.store(this.words, workerAt(worker) + HELD_TILE, 0);
-    Atomics.store(this.words, workerAt(worker) + HELD_SLOT, 0);
+  release(worker: number, depth: number): void {
+    const at = workerAt(worker) + depth * HELD_WORDS;
+    Atomics.store(this.words, at + HELD_TILE, 0);
+    Atomics.store(this.words, at + HELD_SLOT, 0);
   }
 
-  /** The tile that a worker held when it died. */
-  heldBy(worker: number): TakenTile | undefined {
-    const at = workerAt(worker);
-    const slot = Atomics.load(this.words, at + HELD_SLOT);
-    const tile = Atomics.load(this.words, at + HELD_TILE);
-    if (slot === 0 || tile === 0) return undefined;
-    return { slot: slot - 1, stage: Atomics.load(this.words, at + HELD_STAGE), tile: tile - 1 };
+  /** Takes from a dead worker the tiles that it held. */
+  takeFrom(worker: number): TakenTile[] {
+    const held: TakenTile[] = [];
+    for (let depth = 0; depth < DEPTHS; depth++) {
+      const at = workerAt(worker) + depth * HELD_WORDS;
+      const slot = Atomics.load(this.words, at + HELD_SLOT);
+      const tile = Atomics.load(this.words, at + HELD_TILE);
+      if (slot !== 0 && tile !== 0)
+        held.push({ slot: slot - 1, stage: Atomics.load(this.words, at + HELD_STAGE), tile: tile - 1 });
+      this.release(worker, depth);
+    }
+    return held;
   }
 }
 

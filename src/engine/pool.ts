@@ -14,7 +14,6 @@ export class Pool {
   readonly #executor: Executor;
   readonly #start: Omit<WorkerStart, "index">;
   readonly #giveUp: (reason: string) => void;
-  #lastError = "it ended";
   #inFlight = 0;
   #disposed = false;
 
@@ -68,22 +67,24 @@ export class Pool {
       stdin: false,
     });
     if (this.#inFlight === 0) worker.unref();
-    // An error is followed by an exit, and what matters is the exit.
-    worker.on("error", (error) => {
-      this.#lastError = error instanceof Error ? error.message : String(error);
+    // An error is followed by an exit.
+    let error: unknown;
+    worker.on("error", (reason) => {
+      error = reason;
     });
-    worker.once("exit", () => this.#onExit(index));
+    worker.once("exit", () => this.#onExit(index, error));
     return worker;
   }
 
-  /** The tile that a dead worker held is computed here, and its place is filled; unless it never came to life. */
-  #onExit(index: number): void {
+  /** The tile that a dead worker held is computed here, and its place is filled; unless it could not be loaded. */
+  #onExit(index: number, error: unknown): void {
     if (this.#disposed) return;
     this.#workers[index] = undefined;
-    if (!this.#board.hasStarted(index)) {
+    if (error !== undefined && !this.#board.hasStarted(index)) {
       // What could not be loaded once cannot be loaded again. Those that run do the work of all.
       this.#size = this.#workers.filter((worker) => worker !== undefined).length;
-      if (this.#size === 0) this.#giveUp(`a worker could not be started: ${this.#lastError}`);
+      const message = error instanceof Error ? error.message : String(error);
+      if (this.#size === 0) this.#giveUp(`a worker could not be started: ${message}`);
       return;
     }
     this.#takeOver(index);
@@ -93,14 +94,13 @@ export class Pool {
   }
 
   #takeOver(index: number): void {
-    const held = this.#board.heldBy(index);
-    this.#board.release(index);
-    if (held === undefined) return;
-    try {
-      this.#board.run(held, index, this.#executor);
-    } catch {
-      this.#board.fail(held.slot);
+    for (const held of this.#board.takeFrom(index)) {
+      try {
+        this.#board.run(held, index, this.#executor);
+      } catch {
+        this.#board.fail(held.slot);
+      }
+      this.#board.finish(held, this.#executor);
     }
-    this.#board.finish(held, this.#executor);
   }
 }

@@ -1,7 +1,7 @@
 // A thread of the pool: takes tiles from the board, slot by slot in turn, so that jobs in flight share it fairly, and
 // sleeps when there are none.
 
-import { Board, SLOTS } from "./board.ts";
+import { Board } from "./board.ts";
 import { Executor } from "./executor.ts";
 import { workerThreads } from "./platform.ts";
 
@@ -33,29 +33,28 @@ function work({ module, memory, board: buffer, index }: WorkerStart): void {
 }
 
 /** One tile of every job there is; says whether there was any. */
-function workOnce(board: Board, executor: Executor, index: number, except: number): boolean {
+function workOnce(board: Board, executor: Executor, index: number, depth: number, except = 0): boolean {
   let worked = false;
   for (let active = board.active & ~except; active !== 0; active &= active - 1) {
     const slot = 31 - Math.clz32(active & -active);
-    board.hold(index, slot);
+    board.hold(index, depth, slot);
     const taken = board.take(slot, index);
     if (taken !== undefined) {
-      board.holdTile(index, taken);
+      board.holdTile(index, depth, taken);
       // Between the steps of a long tile other jobs get a tile each; theirs are not interrupted in turn.
-      const others = except === 0 ? () => workOnce(board, executor, index, 1 << slot) : undefined;
+      const others = depth === 0 ? () => workOnce(board, executor, index, 1, 1 << slot) : undefined;
       try {
         board.run(taken, index, executor, others);
       } catch {
         board.fail(slot);
       }
-      board.holdTile(index, taken);
       board.finish(taken, executor);
       worked = true;
     }
-    board.release(index);
+    board.release(index, depth);
   }
   return worked;
 }
 
 const threads = workerThreads();
-if (threads?.workerData != null && SLOTS > 0) work(threads.workerData as WorkerStart);
+if (threads?.workerData != null) work(threads.workerData as WorkerStart);

@@ -229,7 +229,7 @@ function cutAttention(problem: AttentionShape): {
   const groupPanels = Math.ceil((group * L) / PANEL);
   const allPanels = packed ? Math.ceil((H * problem.query.length) / PANEL) : B * K * groupPanels;
   const panelBytes = PANEL_HEADER + (E + V) * PANEL * 4;
-  const blockBytes = KEY_BLOCK * PANEL * 4;
+  const blockBytes = 2 * KEY_BLOCK * PANEL * 4;
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
   const panels = Math.max(1, Math.min(MOST_PANELS, fitting, Math.floor(allPanels / ENOUGH_TILES)));
   const keyWork = 2 * panels * PANEL * Math.max(1, E + V);
