@@ -39,12 +39,17 @@ function normalizeRow(row: usize, count: i32, scale: f32, maximum: f32, denomina
   const divisor = f32x4.splat(denominator == 0 ? 1 : denominator);
   let i: i32 = 0;
   for (; i + 4 <= count; i += 4) {
-    const power = exponentialOnce_f32x4(madd_f32x4(v128.load(row), factor, term));
-    v128.store(row, f32x4.div(power, divisor));
+    v128.store(row, weight_f32x4(v128.load(row), factor, term, divisor));
     row += 16;
   }
   if (i < count) {
-    const power = exponentialOnce_f32x4(madd_f32x4(loadTail_f32x4(row, count - i, 0), factor, term));
-    storeTail_f32x4(row, f32x4.div(power, divisor), count - i);
+    const scores = loadTail_f32x4(row, count - i, 0);
+    storeTail_f32x4(row, weight_f32x4(scores, factor, term, divisor), count - i);
   }
+}
+
+/** e^(scale score - maximum) / denominator; 0 for an excluded key, even where the denominator is NaN. */
+function weight_f32x4(scores: v128, factor: v128, term: v128, divisor: v128): v128 {
+  const weight = f32x4.div(exponentialOnce_f32x4(madd_f32x4(scores, factor, term)), divisor);
+  return v128.andnot(weight, f32x4.eq(scores, f32x4.splat(-Infinity)));
 }

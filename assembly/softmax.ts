@@ -55,7 +55,7 @@ function softmaxRow(p: SoftmaxParameters, input: usize, output: usize, mask: usi
   const maximum = finiteMaximum(largestLane(maximum_f32x4));
   const sum = p.logarithm ? sumExponentials(output, length, maximum) : exponentiate(output, length, maximum);
   if (p.logarithm) subtract(output, length, maximum, <f32>NativeMath.log(<f64>sum), sum);
-  else divide(output, length, sum);
+  else divide(output, length, sum, p.maskKind == BOOLEAN_MASK);
 }
 
 /** Adds the mask to up to four values of a row, or puts -infinity where a boolean mask has 0. */
@@ -136,14 +136,23 @@ function sumExponentials(row: usize, length: i32, maximum: f32): f32 {
   return sumLanes(sum_f32x4);
 }
 
-function divide(row: usize, length: i32, sum: f32): void {
+/** Divides a row by its sum. What a boolean mask dropped is 0 and stays 0, even where the sum is NaN. */
+function divide(row: usize, length: i32, sum: f32, keepZeros: bool): void {
   const divisor = f32x4.splat(sum == 0 ? 1 : sum);
   let i: i32 = 0;
   for (; i + LANES <= length; i += LANES) {
-    v128.store(row, f32x4.div(v128.load(row), divisor));
+    v128.store(row, quotient_f32x4(v128.load(row), divisor, keepZeros));
     row += 16;
   }
-  if (i < length) storeTail_f32x4(row, f32x4.div(loadTail_f32x4(row, length - i, 0), divisor), length - i);
+  if (i == length) return;
+  storeTail_f32x4(row, quotient_f32x4(loadTail_f32x4(row, length - i, 0), divisor, keepZeros), length - i);
+}
+
+// @ts-ignore: decorator
+@inline
+function quotient_f32x4(power: v128, divisor: v128, keepZeros: bool): v128 {
+  const quotient = f32x4.div(power, divisor);
+  return keepZeros ? v128.and(quotient, f32x4.ne(power, f32x4.splat(0))) : quotient;
 }
 
 /** (t - maximum) - ln(sum): in this order, so that large scores cancel before the small logarithm joins. */
@@ -204,7 +213,11 @@ function softmaxColumns(p: SoftmaxParameters, input: usize, output: usize, outer
   }
   const divisor = v128.bitselect(f32x4.splat(1), sum, f32x4.eq(sum, f32x4.splat(0)));
   for (let i: i32 = 0; i < p.length; i++)
-    storeLanes(output + i * stride, f32x4.div(loadLanes(output + i * stride, count), divisor), count);
+    storeLanes(
+      output + i * stride,
+      quotient_f32x4(loadLanes(output + i * stride, count), divisor, p.maskKind == BOOLEAN_MASK),
+      count,
+    );
 }
 
 function loadLanes(address: usize, count: i32): v128 {

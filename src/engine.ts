@@ -6,8 +6,9 @@ import { type SoftmaxOptions, softmaxCall } from "./calls/softmax.ts";
 import { EngineTensor } from "./engine/engine-tensor.ts";
 import type { KernelSet } from "./engine/kernel-sets.ts";
 import { type EngineOptions, Runtime } from "./engine/runtime.ts";
+import { AttentionError } from "./errors.ts";
 import type { Tensor } from "./tensor.ts";
-import type { TensorLike } from "./tensor-like.ts";
+import { describe, type TensorLike } from "./tensor-like.ts";
 import { checkWhole } from "./validate/options.ts";
 
 export type { KernelChoice, KernelSet } from "./engine/kernel-sets.ts";
@@ -105,6 +106,9 @@ export class Engine {
    * @throws AttentionError `ERR_OPTION` for sizes that are no whole numbers, `ERR_MEMORY` where there is no room
    */
   tensor(shape: readonly number[]): Tensor {
+    this.#runtime.checkUsable();
+    if (!Array.isArray(shape))
+      throw new AttentionError("ERR_OPTION", `"shape" expected an array, got ${describe(shape)}`);
     for (const size of shape) checkWhole("shape", size);
     return new EngineTensor(this.#runtime.memory, [...shape]);
   }

@@ -3,7 +3,13 @@ import type { CallOptions } from "./calls/call-options.ts";
 import { engineFor } from "./default-engine.ts";
 import type { Engine } from "./engine.ts";
 import { AttentionError } from "./errors.ts";
-import { type ForwardMasks, type ForwardResult, forwardCall, type LayerState } from "./layer/forward.ts";
+import {
+  type ForwardMasks,
+  type ForwardResult,
+  type LayerState,
+  planPass,
+  readPass,
+} from "./layer/forward.ts";
 import { disposeWeights, type PackedWeights, packWeights } from "./layer/packed-weights.ts";
 import { type LayerRotary, readRotary } from "./layer/rotary.ts";
 import {
@@ -203,8 +209,13 @@ export class MultiHeadAttention {
   #call(engine: Engine, query: TensorLike, key: TensorLike, value: TensorLike, options: ForwardOptions) {
     if (this.#disposed) throw new AttentionError("ERR_DISPOSED", "this layer is disposed");
     checkNames(options, forwardNames);
-    const pack = (): PackedWeights => (this.#packed ??= packWeights(this.#layer.weights, engine.runtime));
-    return forwardCall(this.#layer, pack, query, key, value, options);
+    let pass = readPass(this.#layer, query, key, value, options);
+    if (this.#packed === undefined) {
+      this.#packed = packWeights(this.#layer.weights, engine.runtime);
+      // Packing may have made memory grow, which detaches the views of an engine's tensors.
+      pass = readPass(this.#layer, query, key, value, options);
+    }
+    return planPass(this.#layer, this.#packed, pass);
   }
 
   /** Gives the memory of the packed weights back. Twice is fine. */

@@ -8,7 +8,7 @@ import { sizeOf, type TensorLike } from "../tensor-like.ts";
 import { readAttention } from "../validate/attention.ts";
 import { float32 } from "../validate/floats.ts";
 import { headLayout, headShape } from "../validate/heads.ts";
-import { checkNames } from "../validate/options.ts";
+import { checkFlag, checkNames } from "../validate/options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -66,11 +66,13 @@ export function attentionCall(
   options: AttentionOptions = {},
 ): Call<AttentionResult> {
   checkNames(options, names);
+  if (options.returnWeights !== undefined) checkFlag("returnWeights", options.returnWeights);
+  if (options.returnLogSumExp !== undefined) checkFlag("returnLogSumExp", options.returnLogSumExp);
   const problem = readAttention(query, key, value, options, float32);
   const { B, H, L, S, V, rank, packed, query: heads } = problem;
   const layout = options.layout ?? "BHLE";
   const shape = packed ? [heads.length, H, V] : headShape(layout, [B, H, L, V], rank);
-  const output = checkTarget("out", options.out, shape, [query, key, value]);
+  const output = checkTarget("out", options.out, shape, [query, key, value, options.mask, options.bias]);
   const rows = packed ? [H, heads.length] : [B, H, L].slice(4 - rank);
   const logSumExp = options.returnLogSumExp ? zeros(rows) : undefined;
   const weights = options.returnWeights ? zeros([...rows, S]) : undefined;

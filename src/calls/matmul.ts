@@ -8,7 +8,7 @@ import { shapeError, type Tensor } from "../tensor.ts";
 import { shapeOf, sizeOf, type TensorLike } from "../tensor-like.ts";
 import { broadcastShapes, broadcastStrides } from "../validate/broadcast.ts";
 import { float32, readFloats } from "../validate/floats.ts";
-import { checkFlag, checkNames, checkNumber } from "../validate/options.ts";
+import { checkFlag, checkFloat, checkNames } from "../validate/options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -50,7 +50,7 @@ export interface Matrices {
 export function matmulCall(a: TensorLike, b: TensorLike, options: MatmulOptions = {}): Call<Tensor> {
   checkNames(options, names);
   const { scale = 1, transposeA = false, transposeB = false } = options;
-  checkNumber("scale", scale);
+  checkFloat("scale", scale);
   checkFlag("transposeA", transposeA);
   checkFlag("transposeB", transposeB);
   const left = readMatrices("a", a, "row", transposeA);
@@ -65,7 +65,7 @@ export function matmulCall(a: TensorLike, b: TensorLike, options: MatmulOptions 
   if (shapeOf(a).length > 1) shape.push(left.rows);
   if (shapeOf(b).length > 1) shape.push(right.columns);
   const bias = readBias(options.bias, shape.at(-1) ?? 1);
-  const result = checkTarget("out", options.out, shape, [a, b]);
+  const result = checkTarget("out", options.out, shape, [a, b, options.bias]);
   // A vector b is a row times the transpose of a: the result, and with it the bias, then runs along a row.
   const [rows, columns] = shapeOf(b).length > 1 ? [left, right] : [transposed(right), transposed(left)];
   return { program: planProduct(rows, columns, batch, result.data, scale, bias), result };

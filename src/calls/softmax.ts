@@ -8,7 +8,7 @@ import type { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { float32, readFloats } from "../validate/floats.ts";
 import { spreadMask } from "../validate/mask.ts";
-import { checkFlag, checkNames, checkNumber } from "../validate/options.ts";
+import { checkFlag, checkFloat, checkNames } from "../validate/options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -33,11 +33,11 @@ export function softmaxCall(x: TensorLike, options: SoftmaxOptions = {}): Call<T
   checkNames(options, names);
   const { scale = 1, log = false } = options;
   const { data, shape } = readFloats("x", x, float32) as { data: Float32Array; shape: readonly number[] };
-  checkNumber("scale", scale);
+  checkFloat("scale", scale);
   checkFlag("log", log);
   const axis = readAxis(options.axis ?? -1, shape.length);
-  const mask = options.mask && spreadMask("mask", options.mask, shape);
-  const result = checkTarget("out", options.out, shape, [x]);
+  const mask = options.mask === undefined ? undefined : spreadMask("mask", options.mask, shape);
+  const result = checkTarget("out", options.out, shape, [x, options.mask]);
   return { program: planSoftmax({ data, shape, axis, scale, log, mask }, result.data), result };
 }
 

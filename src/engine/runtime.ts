@@ -1,6 +1,7 @@
 // One engine at work: linear memory, kernels, threads. Runs bound programs here and now, or off this thread.
 
 import { AttentionError } from "../errors.ts";
+import { checkNames } from "../validate/options.ts";
 import {
   type Block,
   bind,
@@ -49,6 +50,8 @@ interface SlicedJob {
   step: number;
 }
 
+const optionNames: ReadonlySet<string> = new Set(["threads", "kernels", "maxMemory", "queueLimit"]);
+
 const GIBIBYTE_4: number = 2 ** 32 - 2 * 65536;
 
 export class Runtime {
@@ -70,6 +73,7 @@ export class Runtime {
   #disposed = false;
 
   constructor(options: EngineOptions = {}) {
+    checkNames(options, optionNames);
     this.kernels = chooseKernels(options.kernels);
     const limit = checkMemory(options.maxMemory);
     this.queueLimit = checkQueue(options.queueLimit);
@@ -96,8 +100,9 @@ export class Runtime {
     return this.#running;
   }
 
+  /** Calls beyond those that have a slot. */
   get queued(): number {
-    return this.#waiting.length;
+    return Math.max(0, this.#running - SLOTS);
   }
 
   get disposed(): boolean {
@@ -111,7 +116,7 @@ export class Runtime {
 
   /** Runs a call here and now; the pool helps where that pays. */
   runSync<R>({ program, result }: Call<R>): R {
-    this.#checkUsable();
+    this.checkUsable();
     const helpers =
       this.#pool !== undefined && this.threads > 1 && program.work > WORTH_WAKING ? this.threads - 1 : 0;
     const slot = helpers > 0 ? this.#freeSlots.pop() : undefined;
@@ -132,11 +137,11 @@ export class Runtime {
   /** Runs a call off this thread, or in slices where there are no workers. */
   async run<R>({ program, result }: Call<R>, signal?: AbortSignal): Promise<R> {
     signal?.throwIfAborted();
-    this.#checkUsable();
-    if (this.#freeSlots.length === 0 && this.#waiting.length >= this.queueLimit)
+    this.checkUsable();
+    if (this.#running >= SLOTS + this.queueLimit)
       throw new AttentionError(
         "ERR_QUEUE_FULL",
-        `${this.#waiting.length} calls are waiting already, as many as "queueLimit" allows`,
+        `${this.queued} calls are waiting already, as many as "queueLimit" allows`,
       );
     if (program.stages.length === 0) return result;
     // A tensor may be disposed, or forgotten and collected, while the call that uses it runs.
@@ -173,7 +178,7 @@ export class Runtime {
     await this.#pool?.dispose();
   }
 
-  #checkUsable(): void {
+  checkUsable(): void {
     if (this.#disposed) throw new AttentionError("ERR_DISPOSED", "this engine is disposed");
   }
 

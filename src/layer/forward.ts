@@ -11,7 +11,7 @@ import { sizeOf, type TensorLike } from "../tensor-like.ts";
 import { float32, readFloats } from "../validate/floats.ts";
 import { headLayout } from "../validate/heads.ts";
 import { checkFlag } from "../validate/options.ts";
-import { combineMasks } from "./masks.ts";
+import { combineMasks, type OperatorMasks } from "./masks.ts";
 import type { PackedProjection, PackedWeights } from "./packed-weights.ts";
 import type { LayerTables } from "./rotary.ts";
 import type { LayerSizes, LayerWeights } from "./weights.ts";
@@ -48,21 +48,33 @@ export interface LayerState {
 }
 
 /** Checked input: rows of tokens. */
-interface Tokens {
+export interface Tokens {
   readonly data: Float32Array;
   readonly batch: number;
   readonly length: number;
 }
 
-/** Checks the arguments of a pass and plans it; `pack` gives the packed weights once the arguments are known good. */
-export function forwardCall(
+/** A pass whose arguments are known good. */
+export interface Pass {
+  readonly query: Tokens;
+  readonly key: Tokens;
+  readonly value: Tokens;
+  readonly masks: OperatorMasks;
+  readonly batched: boolean;
+  /** Keys that follow the S keys: bias_k, the zero key. */
+  readonly extra: number;
+  readonly needWeights: boolean;
+  readonly averageWeights: boolean;
+}
+
+/** Checks the arguments of a pass. What it returns holds views: they are good until memory grows. */
+export function readPass(
   layer: LayerState,
-  pack: () => PackedWeights,
   query: TensorLike,
   key: TensorLike,
   value: TensorLike,
   options: ForwardMasks,
-): Call<ForwardResult> {
+): Pass {
   const { sizes } = layer;
   const { needWeights = false, averageWeights = true, causal = false } = options;
   for (const [name, flag] of Object.entries({ needWeights, averageWeights, causal })) checkFlag(name, flag);
@@ -79,9 +91,14 @@ export function forwardCall(
   const extra = (layer.weights.biasKey ? 1 : 0) + (layer.addZeroAttn ? 1 : 0);
   const scoreSizes = { B: q.batch, H: sizes.numHeads, L: q.length, S: k.length, extra, batched };
   const masks = combineMasks({ ...options, causal }, scoreSizes);
+  return { query: q, key: k, value: v, masks, batched, extra, needWeights, averageWeights };
+}
 
+/** Plans a pass with packed weights. */
+export function planPass(layer: LayerState, packed: PackedWeights, pass: Pass): Call<ForwardResult> {
+  const { sizes } = layer;
+  const { query: q, key: k, value: v, masks, batched, extra, needWeights, averageWeights } = pass;
   const program = new Program("MultiHeadAttention");
-  const packed = pack();
   const B = q.batch;
   const [L, S, width] = [q.length, k.length, k.length + extra];
   const { numHeads: H, numKvHeads: K, headDim: D } = sizes;

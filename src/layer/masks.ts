@@ -3,7 +3,7 @@
 import type { MaskLike } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
-import { checkTensor, shapeOf } from "../tensor-like.ts";
+import { checkTensor, shapeOf, sizeOf } from "../tensor-like.ts";
 import { broadcastStrides } from "../validate/broadcast.ts";
 import { type SpreadMask, spreadMask } from "../validate/mask.ts";
 
@@ -79,7 +79,7 @@ function spread(mask: MaskLike, { B, H, L, S, extra }: ScoreSizes, name = "mask"
   // Checked at its own size, so that an error names the caller's sizes.
   broadcastStrides(name, shape, [B, H, L, S]);
   const own = shape[shape.length - 1]!;
-  const rows = S === 0 ? 0 : mask.data.length / Math.max(1, own);
+  const rows = sizeOf(shape.slice(0, -1));
   const boolean = mask.data.BYTES_PER_ELEMENT === 1;
   const width = S + extra;
   const data = boolean ? new Uint8Array(rows * width).fill(1) : new Float32Array(rows * width);

@@ -112,6 +112,9 @@ export function readStateDict(
 ): { sizes: LayerSizes; weights: LayerWeights } {
   checkStateNames(state);
   const stacked = optional(state, "in_proj_weight");
+  const separate = ["q_proj_weight", "k_proj_weight", "v_proj_weight"].find((name) => optional(state, name));
+  if (stacked && separate)
+    throw new AttentionError("ERR_OPTION", `the state dict has both "in_proj_weight" and "${separate}"`);
   const sizes = stacked ? stackedSizes(stacked, heads) : separateSizes(state, heads);
   const columns = projectionColumns(sizes);
   const rows = { query: columns.query, key: columns.key, value: columns.key };

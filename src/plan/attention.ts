@@ -85,6 +85,7 @@ export function addAttention(
   const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window, packed } = problem;
   const { blockMask, relativeBias, softcap } = problem;
   const cut = cutAttention(problem);
+  const offsets = problem.offsets.map((offset) => Math.max(-UNBOUNDED, Math.min(UNBOUNDED, offset)));
   const booleanMask = mask?.boolean ? mask : undefined;
   const additiveMask = mask?.boolean ? undefined : mask;
   const firstBias = additiveMask ?? bias;
@@ -109,7 +110,7 @@ export function addAttention(
       relativeBias: relativeBias && program.input(biasByDistance(relativeBias)),
       blockKinds: blockMask && program.input(blockMask.kinds),
       blockBytes: blockMask && program.input(blockMask.bytes),
-      offsets: perEntry(program, problem.offsets, problem.offsets[0] ?? 0),
+      offsets: perEntry(program, offsets, offsets[0] ?? 0),
       lengths: perEntry(program, problem.lengths, S),
       queryStarts: packed && program.input(Int32Array.from(packed.queryStarts)),
       keyStarts: packed && program.input(Int32Array.from(packed.keyStarts)),
@@ -124,7 +125,7 @@ export function addAttention(
       tilesPerGroup: cut.tilesPerGroup,
       keysPerStep: cut.keysPerStep,
       similarity: similarities.indexOf(similarity),
-      offset: problem.offsets[0] ?? 0,
+      offset: offsets[0] ?? 0,
       finalScores: plain ? 0 : 1,
       scoreStage: scoreStages.indexOf(scoreStage),
       left: Math.min(window[0], UNBOUNDED),
@@ -198,7 +199,7 @@ function isPlain({
   blockMask,
 }: AttentionShape): boolean {
   const added = mask ?? bias ?? alibiSlopes ?? relativeBias ?? blockMask;
-  return added === undefined && similarity === "dot" && softcap === 0 && scale > 0;
+  return added === undefined && similarity === "dot" && softcap === 0 && Math.fround(scale) > 0;
 }
 
 function perHead(program: Program, numbers: readonly number[] | undefined): Operand | undefined {

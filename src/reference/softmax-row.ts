@@ -3,6 +3,9 @@ export interface RowSoftmax {
   readonly weights: Float64Array;
   /** Natural logarithm of the sum of the exponentials, -Infinity for an empty row. */
   readonly logSumExp: number;
+  /** Its two parts, the maximum and ln(sum): a large maximum would swallow the logarithm. */
+  readonly maximum: number;
+  readonly logarithm: number;
 }
 
 /**
@@ -15,7 +18,7 @@ export function softmaxRow(scores: Float64Array, sink: number = -Infinity): RowS
   const weights = new Float64Array(scores.length);
   let maximum = sink;
   for (const score of scores) maximum = Math.max(maximum, score);
-  if (maximum === -Infinity) return { weights, logSumExp: -Infinity };
+  if (maximum === -Infinity) return { weights, logSumExp: -Infinity, maximum, logarithm: 0 };
 
   let sum = Math.exp(sink - maximum);
   for (let j = 0; j < scores.length; j++) {
@@ -25,5 +28,6 @@ export function softmaxRow(scores: Float64Array, sink: number = -Infinity): RowS
     sum += weights[j]!;
   }
   for (let j = 0; j < scores.length; j++) if (scores[j] !== -Infinity) weights[j]! /= sum;
-  return { weights, logSumExp: maximum + Math.log(sum) };
+  const logarithm = Math.log(sum);
+  return { weights, logSumExp: maximum + logarithm, maximum, logarithm };
 }

@@ -64,9 +64,9 @@ export function softmax(x: ReferenceInput, options: ReferenceSoftmaxOptions = {}
 }
 
 function logSoftmaxRow(scores: Float64Array): Float64Array {
-  const { logSumExp } = softmaxRow(scores);
+  const { maximum, logarithm } = softmaxRow(scores);
   // In an empty slice both are -infinity, and their difference would be NaN.
-  return scores.map((score) => (score === -Infinity ? -Infinity : score - logSumExp));
+  return scores.map((score) => (score === -Infinity ? -Infinity : score - maximum - logarithm));
 }
 
 function readAxis(axis: number, rank: number): number {

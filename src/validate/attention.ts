@@ -5,7 +5,7 @@ import { describe, type VectorLike } from "../tensor-like.ts";
 import { type FloatTensor, float32, float32or64, readFloats } from "./floats.ts";
 import { type HeadView, viewHeads } from "./heads.ts";
 import { type SpreadMask, spreadMask } from "./mask.ts";
-import { checkChoice, checkNumber } from "./options.ts";
+import { checkChoice, checkFloat, checkNumber } from "./options.ts";
 import { type PackedSequences, readPacked } from "./packed.ts";
 import { type BucketTable, readRelativeBias } from "./relative-bias.ts";
 import { readVector, readWholeVector } from "./vector.ts";
@@ -57,7 +57,7 @@ export function readAttention(
   const { rank, B, H, K, L, S, E, ...views } = readHeads(query, key, value, options.layout ?? "BHLE", types);
   // Heads of size 0 have scores of 0, whatever the scale.
   const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
-  checkNumber("scale", scale);
+  checkFloat("scale", scale);
   const scores = [B, H, L, S];
   const lengths = readLengths(options.kvLengths, B, S);
   // One literal without spreads: V8 makes a record of it, where a spread of this size becomes a hash table.
@@ -76,18 +76,23 @@ export function readAttention(
     similarity,
     scale,
     softcap,
-    mask: options.mask && spreadMask("mask", options.mask, scores),
-    bias: options.bias && spreadMask("bias", options.bias as MaskLike, scores, float32),
-    relativeBias: options.relativeBias && readRelativeBias(options.relativeBias, H),
-    alibiSlopes: options.alibiSlopes && readVector("alibiSlopes", options.alibiSlopes, H),
-    sinks: options.sinks && readVector("sinks", options.sinks, H),
+    mask: given(options.mask, (mask) => spreadMask("mask", mask, scores)),
+    bias: given(options.bias, (bias) => spreadMask("bias", bias as MaskLike, scores, float32)),
+    relativeBias: given(options.relativeBias, (bias) => readRelativeBias(bias, H)),
+    alibiSlopes: given(options.alibiSlopes, (slopes) => readVector("alibiSlopes", slopes, H)),
+    sinks: given(options.sinks, (sinks) => readVector("sinks", sinks, H)),
     causal: causal !== false,
     window,
     lengths,
     offsets: readOffsets(options, lengths, L),
-    blockMask: options.blockMask && checkBlockMask(options.blockMask, scores),
+    blockMask: given(options.blockMask, (mask) => checkBlockMask(mask, scores)),
     packed: undefined,
   };
+}
+
+/** Reads an option that is there; `null` is there, and wrong. */
+export function given<T, R>(option: T | undefined, read: (option: T) => R): R | undefined {
+  return option === undefined ? undefined : read(option);
 }
 
 function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): BlockMask {
@@ -125,7 +130,8 @@ export function checkOptions({
   if (returnScores !== undefined) checkChoice("returnScores", returnScores, scoreStages);
   if (softcap !== undefined) checkNumber("softcap", softcap, 0);
   if (window === undefined) return;
-  if (window.length !== 2 || !window.every((n) => Number.isInteger(n) && n >= -1))
+  const isPair = Array.isArray(window) && window.length === 2;
+  if (!isPair || !window.every((n) => Number.isInteger(n) && n >= -1))
     throw new AttentionError("ERR_OPTION", `"window" expected [left, right] of at least -1, got [${window}]`);
 }
 

@@ -23,6 +23,16 @@ export function checkWhole(name: string, value: unknown, minimum: number = 0): v
   );
 }
 
+/** Refuses a number that is not finite in float32, in which the kernels take it. */
+export function checkFloat(name: string, value: unknown): void {
+  checkNumber(name, value);
+  if (Number.isFinite(Math.fround(value as number))) return;
+  throw new AttentionError(
+    "ERR_OPTION",
+    `"${name}" expected a number that float32 can hold, got ${String(value)}`,
+  );
+}
+
 /** Refuses what is neither true nor false. */
 export function checkFlag(name: string, value: unknown): void {
   if (typeof value === "boolean") return;
@@ -31,6 +41,8 @@ export function checkFlag(name: string, value: unknown): void {
 
 /** Refuses options that do not exist: a misspelt one would be passed over without a word. */
 export function checkNames(options: object, names: ReadonlySet<string>): void {
+  if (typeof options !== "object" || options === null)
+    throw new AttentionError("ERR_OPTION", `"options" expected an object, got ${String(options)}`);
   for (const name in options) {
     if (!names.has(name))
       throw new AttentionError(

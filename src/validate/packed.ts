@@ -3,10 +3,10 @@
 import type { ScoreOptions } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
-import { type AttentionProblem, checkOptions, readLengths, readOffsets } from "./attention.ts";
+import { type AttentionProblem, checkOptions, given, readLengths, readOffsets } from "./attention.ts";
 import { type FloatTensor, readFloats } from "./floats.ts";
 import { type HeadView, headLayout } from "./heads.ts";
-import { checkNumber } from "./options.ts";
+import { checkFloat } from "./options.ts";
 import { readRelativeBias } from "./relative-bias.ts";
 import { readVector, readWholeVector } from "./vector.ts";
 
@@ -16,7 +16,7 @@ export interface PackedSequences {
   readonly keyStarts: readonly number[];
 }
 
-const refused = ["mask", "bias", "blockMask", "returnWeights", "returnScores"] as const;
+const refused = ["layout", "mask", "bias", "blockMask", "returnWeights", "returnScores"] as const;
 
 /** Checks an attention over packed sequences. L and S of the problem are the longest; every entry has its own. */
 export function readPacked(
@@ -50,7 +50,7 @@ export function readPacked(
   const keyLengths = differences(keyStarts);
   const B = queryLengths.length;
   const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
-  checkNumber("scale", scale);
+  checkFloat("scale", scale);
   const longest = Math.max(0, ...keyLengths);
   const valid = options.kvLengths === undefined ? keyLengths : readLengths(options.kvLengths, B, longest);
   const lengths = valid.map((length, entry) => Math.min(length, keyLengths[entry]!));
@@ -71,9 +71,9 @@ export function readPacked(
     softcap,
     mask: undefined,
     bias: undefined,
-    relativeBias: options.relativeBias && readRelativeBias(options.relativeBias, H),
-    alibiSlopes: options.alibiSlopes && readVector("alibiSlopes", options.alibiSlopes, H),
-    sinks: options.sinks && readVector("sinks", options.sinks, H),
+    relativeBias: given(options.relativeBias, (bias) => readRelativeBias(bias, H)),
+    alibiSlopes: given(options.alibiSlopes, (slopes) => readVector("alibiSlopes", slopes, H)),
+    sinks: given(options.sinks, (sinks) => readVector("sinks", sinks, H)),
     causal: causal !== false,
     window,
     lengths,

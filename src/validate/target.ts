@@ -10,7 +10,7 @@ export function checkTarget(
   name: string,
   out: TensorLike | undefined,
   shape: readonly number[],
-  inputs: readonly TensorLike<TensorData>[],
+  inputs: readonly (TensorLike<TensorData> | undefined)[],
 ): Tensor {
   if (out === undefined) return new Tensor(new Float32Array(sizeOf(shape)), shape);
   checkTensor(name, out);
@@ -19,7 +19,7 @@ export function checkTarget(
     throw shapeError(name, `shape [${shape.join(", ")}]`, actual);
   const data = out.data as Float32Array;
   for (const input of inputs) {
-    if (overlaps(data, input.data as Float32Array))
+    if (input && overlaps(data, input.data as Float32Array))
       throw new AttentionError("ERR_OPTION", `"${name}" shares memory with an input`);
   }
   return out instanceof Tensor ? out : new Tensor(data, [...shape]);
