@@ -5,12 +5,12 @@
 import { scoreTile1x8, scoreTile2x8, scoreTile3x8, scoreTile4x8, scoreTile5x8, scoreTile6x8 } from "./generated/tiles";
 import {
   biasesOf, blockRowsOf, blocksOf, COSINE, endKeysOf, everyEnd, everyFirst, firstKeysOf, masksOf, normOf, normsOf,
-  positionsOf, queriesOf, relativeOf, scoreRowsOf, secondBiasesOf, slopesOf, SMALLEST_NORM, weightsOf,
+  positionsOf, queriesOf, relativeOf, scoreRowsOf, secondBiasesOf, slopesOf, SMALLEST_NORM,
 } from "./attention-panel";
 import { hyperbolicTangent_f32x4 } from "./hyperbolic-tangent";
 import { AttentionParameters } from "./parameters";
 import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { PANEL_BYTES, ROWS } from "./tile-sizes";
+import { BLOCK_BYTES, PANEL_BYTES, ROWS } from "./tile-sizes";
 
 /** Stages at which scores can be asked for. */
 const CAPPED: i32 = 1;
@@ -29,7 +29,6 @@ export function scoreBlock(p: AttentionParameters, panel: usize, keys: usize, fr
     biasScores(p, panel, from, count, scores);
   }
   if (from < everyFirst(panel) || to > everyEnd(panel)) excludeKeys(panel, from, count, scores);
-  if (p.weights) keepScores(weightsOf(panel), from, count, scores);
 }
 
 /** The scores that the caller asked for, of every key, in the rows that the caller gets. */
@@ -42,12 +41,17 @@ export function returnScores(p: AttentionParameters, panel: usize, keys: usize, 
     biasScores(p, panel, from, count, scores);
     excludeKeys(panel, from, count, scores);
   }
-  keepScores(scoreRowsOf(panel), from, count, scores);
+  storeRows(scoreRowsOf(panel), from, count, scores);
+}
+
+/** Is anything added to the scores? What the additions round off then stands one block after them. */
+export function hasTerms(p: AttentionParameters): bool {
+  return (p.bias | p.slopes | p.relativeBias) != 0;
 }
 
 /** Everything that is added, then what a mask excludes. */
 function biasScores(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
-  if ((p.bias | p.slopes | p.relativeBias) != 0) addTerms(p, panel, from, count, scores);
+  if (hasTerms(p)) addTerms(p, panel, from, count, scores);
   if (p.mask) applyMask(p, panel, from, count, scores);
   if (p.blockKinds) applyBlockMask(p, panel, from, count, scores);
 }
@@ -109,8 +113,8 @@ function capScores(p: AttentionParameters, count: i32, scores: usize): void {
 
 /**
  * Adds all that is added: the bias (the sum of both where there are two), ALiBi's -slope * |position - key|, T5's entry for
- * the distance. What each addition rounds off is kept and added last (Knuth's two-sum), so that a score is rounded
- * once however many terms it has.
+ * the distance. What the additions round off (Knuth's two-sum) is kept beside the sum: the softmax adds it where it
+ * counts, to the small difference from the maximum.
  */
 function addTerms(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
   for (let row: i32 = 0; row < count; row++) {
@@ -136,13 +140,16 @@ function addTerms(p: AttentionParameters, panel: usize, from: i32, count: i32, s
         rest = f32x4.add(rest, roundedOff(sum, term, next));
         sum = next;
       }
-      // Infinite terms leave NaN behind: there the sum is exact as it is.
-      rest = v128.and(rest, f32x4.eq(rest, rest));
-      v128.store(scores + half, f32x4.add(sum, rest));
+      // Beside a mask of -1e9 or float32's lowest nothing of the score is left, by convention; nor is beside infinity.
+      rest = v128.and(rest, f32x4.lt(f32x4.abs(sum), f32x4.splat(LARGEST_WITH_REST)));
+      v128.store(scores + half, sum);
+      v128.store(scores + half + BLOCK_BYTES, rest);
     }
     scores += PANEL_BYTES;
   }
 }
+
+const LARGEST_WITH_REST: f32 = 65536;
 
 /** What a + b = sum has rounded off. */
 // @ts-ignore: decorator
@@ -275,8 +282,8 @@ function excludeKeys(panel: usize, from: i32, count: i32, scores: usize): void {
   }
 }
 
-/** Writes the scores of a block into rows of their own, whose addresses stand at `lanes`. */
-function keepScores(lanes: usize, from: i32, count: i32, scores: usize): void {
+/** Writes a block, [keys][8], into rows of the lanes' own, whose addresses stand at `lanes`. */
+export function storeRows(lanes: usize, from: i32, count: i32, scores: usize): void {
   for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
     const rows = lanes + half;
     const offset: usize = from << 2;

@@ -26,3 +26,6 @@ export const PANEL_BYTES: usize = <usize>PANEL * 4;
 
 /** Bytes of a panel's state beside its queries and sums; the fields are laid out in attention-panel.ts. */
 export const PANEL_HEADER: i32 = 608;
+
+/** Bytes of a block of scores, [keys][8]. Scratch has two: scores, and what belongs to each of them. */
+export const BLOCK_BYTES: usize = <usize>KEY_BLOCK * PANEL_BYTES;

@@ -115,6 +115,7 @@ export class Engine {
 
   /** What this engine is made of and what it holds. */
   info(): EngineInfo {
+    this.#runtime.settle();
     const { kernels, threads, alone, memory, running, queued } = this.#runtime;
     return {
       kernels: kernels.set,

@@ -2,8 +2,8 @@
 // plain float32 algorithm does, and 2^-22 of the largest output. fast-check prints the seed of a draw that fails.
 //
 // Where two keys of score 500 decide a row, the plain algorithm's error is one rounding of 3e-5, and may be near 0 by
-// luck. So it runs three times, over the same numbers with the head's dimensions in another order, and the largest of
-// the three errors counts.
+// luck. So it runs four times, over the same numbers with the head's dimensions in another order, and the largest of
+// the four errors counts.
 
 import fc from "fast-check";
 import { afterAll, describe, it } from "vitest";
@@ -33,9 +33,9 @@ function brief(_key: string, value: unknown): unknown {
   return typeof value === "object" && value !== null && "shape" in value ? `[${value.shape}]` : value;
 }
 
-/** The dimensions of every head in another order: rotated by a third of E, n times. */
+/** The dimensions of every head in another order: rotated by a quarter of E, n times. */
 function turned({ data, shape }: FloatTensor, E: number, n: number): FloatTensor {
-  const by = Math.floor((n * E) / 3);
+  const by = Math.floor((n * E) / 4);
   const at = (i: number) => i - (i % E) + (((i % E) + by) % E);
   return { data: data.map((_, i) => data[at(i)]!), shape };
 }
@@ -87,7 +87,7 @@ const draw = sizes.chain((s) => {
     options,
     seed: fc.integer({ min: 1, max: 2 ** 28 }),
     /** Size of the scores, size of the values, and one query far from the others. */
-    magnitude: fc.constantFrom(0.01, 1, 1, 6, 40),
+    magnitude: fc.constantFrom(0.01, 1, 1, 6),
     values: fc.constantFrom(1e-20, 1, 1, 1000),
     outlier: fc.boolean(),
   });
@@ -117,7 +117,7 @@ describe.each(kernelSets)("%s", (kernels) => {
         const defined = Object.entries({ ...rest, blockMask }).filter(([, option]) => option !== undefined);
         const options = Object.fromEntries(defined) as AttentionWhat;
         const exact = scaledDotProductAttention(query, key, value, options);
-        const plain = [0, 1, 2].map((n) =>
+        const plain = [0, 1, 2, 3].map((n) =>
           plainAttention(turned(query, s.E, n), turned(key, s.E, n), value, options),
         );
         const result = engine.scaledDotProductAttentionSync(query, key, value, {
@@ -136,7 +136,7 @@ describe.each(kernelSets)("%s", (kernels) => {
             exact.output.data,
             plain.map((p) => p.output),
           ),
-          "output",
+          `output of ${label}`,
         );
         expectAccurate(
           result.weights!,
@@ -145,7 +145,7 @@ describe.each(kernelSets)("%s", (kernels) => {
             exact.weights.data,
             plain.map((p) => p.weights),
           ),
-          "weights",
+          `weights of ${label}`,
         );
         expectAccurate(
           result.logSumExp!,
@@ -157,7 +157,7 @@ describe.each(kernelSets)("%s", (kernels) => {
           `logSumExp of ${label}`,
         );
       }),
-      { numRuns: DRAWS },
+      { numRuns: DRAWS, endOnFailure: true },
     );
   });
 });

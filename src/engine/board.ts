@@ -244,18 +244,43 @@ export class Board {
     Atomics.store(this.words, at + HELD_SLOT, 0);
   }
 
-  /** Takes from a dead worker the tiles that it held. */
-  takeFrom(worker: number): TakenTile[] {
-    const held: TakenTile[] = [];
+  /** A worker gives back only a tile that nobody has taken from it. */
+  claim(worker: number, depth: number, { tile }: TakenTile): boolean {
+    const at = workerAt(worker) + depth * HELD_WORDS + HELD_TILE;
+    return Atomics.compareExchange(this.words, at, tile + 1, 0) === tile + 1;
+  }
+
+  /** Takes from a worker the tiles that it holds, of all slots or of one. */
+  takeFrom(worker: number, slot?: number): TakenTile[] {
+    const taken: TakenTile[] = [];
     for (let depth = 0; depth < DEPTHS; depth++) {
       const at = workerAt(worker) + depth * HELD_WORDS;
-      const slot = Atomics.load(this.words, at + HELD_SLOT);
-      const tile = Atomics.load(this.words, at + HELD_TILE);
-      if (slot !== 0 && tile !== 0)
-        held.push({ slot: slot - 1, stage: Atomics.load(this.words, at + HELD_STAGE), tile: tile - 1 });
-      this.release(worker, depth);
+      const held = Atomics.load(this.words, at + HELD_SLOT) - 1;
+      const tile = Atomics.load(this.words, at + HELD_TILE) - 1;
+      if (held < 0 || tile < 0 || (slot !== undefined && held !== slot)) continue;
+      const found = { slot: held, stage: Atomics.load(this.words, at + HELD_STAGE), tile };
+      if (this.claim(worker, depth, found)) taken.push(found);
     }
-    return held;
+    return taken;
+  }
+
+  /** Whether a worker is at work on anything, or died at it and nobody has noticed yet. */
+  isBusy(worker: number): boolean {
+    const at = workerAt(worker);
+    return (
+      Atomics.load(this.words, at + HELD_SLOT) !== 0 ||
+      Atomics.load(this.words, at + HELD_WORDS + HELD_SLOT) !== 0
+    );
+  }
+
+  /** Forgets what a dead worker was at. */
+  forget(worker: number): void {
+    for (let depth = 0; depth < DEPTHS; depth++) this.release(worker, depth);
+  }
+
+  /** How many tiles of a slot have been given back, as a number to compare with a later one. */
+  doneIn(slot: number): number {
+    return Atomics.load(this.words, slotAt(slot) + DONE);
   }
 }
 

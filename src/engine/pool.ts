@@ -102,5 +102,6 @@ export class Pool {
       }
       this.#board.finish(held, this.#executor);
     }
+    this.#board.forget(index);
   }
 }

@@ -42,6 +42,8 @@ const WORTH_WAKING = 2e6;
 const SLICE_MILLISECONDS = 4;
 /** A sync call looks after its workers at least this often. */
 const WAIT_MILLISECONDS = 5;
+/** When they have given nothing back for so long, it does what they hold itself: a dead worker cannot be told from here. */
+const PATIENCE_MILLISECONDS = 250;
 
 /** A job that is computed on this thread, slice by slice: the tile it is in, and its next step. */
 interface SlicedJob {
@@ -69,6 +71,9 @@ export class Runtime {
   readonly #waiting: (() => void)[] = [];
   readonly #sliced: Map<number, SlicedJob> = new Map();
   readonly #whenIdle: (() => void)[] = [];
+  /** Workers that were given up on, and blocks that they may still write to. */
+  readonly #suspects: Set<number> = new Set();
+  readonly #suspended: number[] = [];
   #running = 0;
   #disposed = false;
 
@@ -128,7 +133,7 @@ export class Runtime {
       else this.#runTogether(program, block, slot, helpers);
       for (const transfer of outputsOf(program, block)) copyOut(transfer, this.memory);
     } finally {
-      this.memory.free(block.address);
+      this.#release(block.address);
       if (slot !== undefined) this.#freeSlot(slot);
     }
     return result;
@@ -161,7 +166,7 @@ export class Runtime {
       await this.#runInSlot(program, block, signal);
       await this.#copyAllOut(outputsOf(program, block));
     } finally {
-      this.memory.free(block.address);
+      this.#release(block.address);
       this.memory.unpin(pinned);
       pool?.callEnds();
       this.#running--;
@@ -196,15 +201,46 @@ export class Runtime {
   #runTogether(program: Program, block: Block, slot: number, helpers: number): void {
     this.#pool?.start();
     this.#board.post(slot, { ...jobOf(program, block), workers: helpers }, this.#executor);
+    let done = this.#board.doneIn(slot);
+    let patience = performance.now() + PATIENCE_MILLISECONDS;
     while (!this.#board.finished(slot)) {
       const taken = this.#board.take(slot, -1);
-      if (taken === undefined) this.#board.waitFor(slot, WAIT_MILLISECONDS);
-      else {
-        this.#board.run(taken, helpers, this.#executor);
-        this.#board.finish(taken, this.#executor);
-      }
+      if (taken !== undefined) this.#compute(taken, helpers);
+      else this.#board.waitFor(slot, WAIT_MILLISECONDS);
+      if (done !== this.#board.doneIn(slot)) {
+        done = this.#board.doneIn(slot);
+        patience = performance.now() + PATIENCE_MILLISECONDS;
+      } else if (performance.now() > patience) this.#takeOver(slot, helpers);
     }
     this.#checkFinished(slot, program);
+  }
+
+  #compute(taken: TakenTile, thread: number): void {
+    this.#board.run(taken, thread, this.#executor);
+    this.#board.finish(taken, this.#executor);
+  }
+
+  /** Does here what the workers hold of a slot. One that is alive after all gives nothing back, but may still write. */
+  #takeOver(slot: number, helpers: number): void {
+    for (let worker = 0; worker < helpers; worker++) {
+      for (const held of this.#board.takeFrom(worker, slot)) {
+        this.#suspects.add(worker);
+        this.#compute(held, helpers);
+      }
+    }
+  }
+
+  /** Frees a block; later, as long as a worker that was given up on may still write to it. */
+  #release(address: number): void {
+    if (this.#suspects.size > 0) this.#suspended.push(address);
+    else this.memory.free(address);
+    this.settle();
+  }
+
+  /** Frees what was held back, once the workers that were given up on have come back or are known to be dead. */
+  settle(): void {
+    for (const worker of this.#suspects) if (!this.#board.isBusy(worker)) this.#suspects.delete(worker);
+    if (this.#suspects.size === 0) for (const address of this.#suspended.splice(0)) this.memory.free(address);
   }
 
   async #runInSlot(program: Program, block: Block, signal: AbortSignal | undefined): Promise<void> {

@@ -48,7 +48,7 @@ function workOnce(board: Board, executor: Executor, index: number, depth: number
       } catch {
         board.fail(slot);
       }
-      board.finish(taken, executor);
+      if (board.claim(index, depth, taken)) board.finish(taken, executor);
       worked = true;
     }
     board.release(index, depth);

@@ -168,7 +168,8 @@ export function addAttention(
     },
     {
       tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup,
-      steps: Math.max(1, Math.ceil(S / cut.keysPerStep)),
+      // Once more over the keys where weights are asked for.
+      steps: (operands.weights === undefined ? 1 : 2) * Math.max(1, Math.ceil(S / cut.keysPerStep)),
       scratch: cut.scratch,
       work: 2 * B * H * L * S * (E + V),
     },
