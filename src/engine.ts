@@ -3,16 +3,17 @@ import { type AttentionOptions, type AttentionResult, attentionCall } from "./ca
 import { type MatmulOptions, matmulCall } from "./calls/matmul.ts";
 import { type RotaryOptions, type RotaryTableOptions, rotaryCall } from "./calls/rotary.ts";
 import { type SoftmaxOptions, softmaxCall } from "./calls/softmax.ts";
+import type { EngineOptions } from "./engine/engine-options.ts";
 import { EngineTensor } from "./engine/engine-tensor.ts";
 import type { KernelSet } from "./engine/kernel-sets.ts";
-import { type EngineOptions, Runtime } from "./engine/runtime.ts";
+import { Runtime } from "./engine/runtime.ts";
 import { AttentionError } from "./errors.ts";
 import type { Tensor } from "./tensor.ts";
 import { describe, type TensorLike } from "./tensor-like.ts";
 import { checkWhole } from "./validate/options.ts";
 
+export type { EngineOptions } from "./engine/engine-options.ts";
 export type { KernelChoice, KernelSet } from "./engine/kernel-sets.ts";
-export type { EngineOptions } from "./engine/runtime.ts";
 
 /** What an engine says of itself. */
 export interface EngineInfo {

@@ -1,7 +1,6 @@
 // One engine at work: linear memory, kernels, threads. Runs bound programs here and now, or off this thread.
 
 import { AttentionError } from "../errors.ts";
-import { checkNames } from "../validate/options.ts";
 import {
   type Block,
   bind,
@@ -13,24 +12,20 @@ import {
   type Transfer,
 } from "./block.ts";
 import { BOARD_BYTES, Board, SLOTS, type TakenTile } from "./board.ts";
+import {
+  checkEngineOptions,
+  checkMemory,
+  checkQueue,
+  countThreads,
+  type EngineOptions,
+  whyAlone,
+} from "./engine-options.ts";
 import { Executor } from "./executor.ts";
-import { type ChosenKernels, chooseKernels, compileKernels, type KernelChoice } from "./kernel-sets.ts";
+import { type ChosenKernels, chooseKernels, compileKernels } from "./kernel-sets.ts";
 import { LinearMemory } from "./linear-memory.ts";
-import { hardwareThreads, soon, workerThreads } from "./platform.ts";
+import { soon } from "./platform.ts";
 import { Pool } from "./pool.ts";
 import type { Call, Program } from "./program.ts";
-
-/** Options of an engine. */
-export interface EngineOptions {
-  /** Threads that compute. 0 = no worker threads at all; default `"auto"`: as many as the machine has, at most 8. */
-  readonly threads?: number | "auto";
-  /** Kernel set. Default `"auto"`: the fastest that runs here. */
-  readonly kernels?: KernelChoice;
-  /** The most bytes of linear memory that may be in use. */
-  readonly maxMemory?: number;
-  /** How many calls may wait; one more is refused with `ERR_QUEUE_FULL`. Default: no limit. */
-  readonly queueLimit?: number;
-}
 
 /** Inputs up to this many bytes are copied before an async call returns, larger ones in slices. */
 const COPY_AT_ONCE = 4 * 1024 * 1024;
@@ -51,10 +46,6 @@ interface SlicedJob {
   taken: TakenTile | undefined;
   step: number;
 }
-
-const optionNames: ReadonlySet<string> = new Set(["threads", "kernels", "maxMemory", "queueLimit"]);
-
-const GIBIBYTE_4: number = 2 ** 32 - 2 * 65536;
 
 export class Runtime {
   readonly memory: LinearMemory;
@@ -78,7 +69,7 @@ export class Runtime {
   #disposed = false;
 
   constructor(options: EngineOptions = {}) {
-    checkNames(options, optionNames);
+    checkEngineOptions(options);
     this.kernels = chooseKernels(options.kernels);
     const limit = checkMemory(options.maxMemory);
     this.queueLimit = checkQueue(options.queueLimit);
@@ -365,47 +356,4 @@ function jobOf(
 ): { table: number; stages: number; scratch: number; scratchStride: number } {
   const { table, scratch, scratchStride } = block;
   return { table, stages: program.stages.length, scratch, scratchStride };
-}
-
-function countThreads(option: number | "auto" = "auto"): number {
-  if (option !== "auto") {
-    if (!Number.isInteger(option) || option < 0 || option > 64)
-      throw new AttentionError(
-        "ERR_OPTION",
-        `"threads" expected "auto" or a whole number from 0 to 64, got ${String(option)}`,
-      );
-    return option;
-  }
-  const variable = globalThis.process?.env?.WASM_ATTENTION_THREADS;
-  if (variable !== undefined && variable !== "") {
-    const threads = Number(variable);
-    if (!Number.isInteger(threads) || threads < 0 || threads > 64)
-      throw new AttentionError(
-        "ERR_OPTION",
-        `WASM_ATTENTION_THREADS expected a whole number from 0 to 64, got ${JSON.stringify(variable)}`,
-      );
-    return threads;
-  }
-  // In a worker of the user's own the machine is shared with the user's other workers.
-  if (workerThreads()?.isMainThread === false) return 1;
-  return Math.min(8, hardwareThreads());
-}
-
-function whyAlone(threads: number): string | undefined {
-  if (threads === 0) return '"threads" is 0';
-  if (typeof SharedArrayBuffer === "undefined") return "there is no SharedArrayBuffer";
-  if (workerThreads() === undefined) return "there is no node:worker_threads";
-  return undefined;
-}
-
-function checkMemory(bytes: number = GIBIBYTE_4): number {
-  if (!Number.isInteger(bytes) || bytes < 0)
-    throw new AttentionError("ERR_OPTION", `"maxMemory" expected a number of bytes, got ${String(bytes)}`);
-  return Math.min(bytes, GIBIBYTE_4);
-}
-
-function checkQueue(limit: number = Number.POSITIVE_INFINITY): number {
-  if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0))
-    throw new AttentionError("ERR_OPTION", `"queueLimit" expected a whole number, got ${String(limit)}`);
-  return limit;
 }

@@ -1,14 +1,15 @@
 import type { Layout, MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
 import { BlockMask } from "../block-mask.ts";
 import { AttentionError } from "../errors.ts";
-import { describe, type VectorLike } from "../tensor-like.ts";
+import { describe } from "../tensor-like.ts";
 import { type FloatTensor, float32, float32or64, readFloats } from "./floats.ts";
 import { type HeadView, viewHeads } from "./heads.ts";
 import { type SpreadMask, spreadMask } from "./mask.ts";
-import { checkChoice, checkFloat, checkNumber } from "./options.ts";
+import { checkFloat } from "./options.ts";
 import { type PackedSequences, readPacked } from "./packed.ts";
 import { type BucketTable, readRelativeBias } from "./relative-bias.ts";
-import { readVector, readWholeVector } from "./vector.ts";
+import { checkOptions, given, readLengths, readOffsets } from "./score-options.ts";
+import { readVector } from "./vector.ts";
 
 /** A checked attention: sizes, tensors as heads of rows, options with their defaults. */
 export interface AttentionProblem {
@@ -41,7 +42,6 @@ export interface AttentionProblem {
 }
 
 const unbounded: readonly [number, number] = [-1, -1];
-const causalChoices = [false, true, "top-left", "bottom-right"] as const;
 
 /** Checks the arguments of an attention against each other. */
 export function readAttention(
@@ -90,11 +90,6 @@ export function readAttention(
   };
 }
 
-/** Reads an option that is there; `null` is there, and wrong. */
-export function given<T, R>(option: T | undefined, read: (option: T) => R): R | undefined {
-  return option === undefined ? undefined : read(option);
-}
-
 function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): BlockMask {
   if (!(mask instanceof BlockMask))
     throw new AttentionError(
@@ -109,30 +104,6 @@ function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): Block
       `"blockMask" expected [B=${B} or 1, H=${H} or 1, L=${L}, S=${S}], got [${mask.B}, ${mask.H}, ${mask.L}, ${mask.S}]`,
     );
   return mask;
-}
-
-const layouts: readonly Layout[] = ["BHLE", "BLHE"];
-const similarities: readonly Similarity[] = ["dot", "cosine", "root-norm"];
-const scoreStages = ["scaled", "capped", "biased"];
-
-/** Options that are absent are right: only those that are there cost a look. */
-export function checkOptions({
-  layout,
-  similarity,
-  causal,
-  returnScores,
-  softcap,
-  window,
-}: ScoreOptions): void {
-  if (layout !== undefined) checkChoice("layout", layout, layouts);
-  if (similarity !== undefined) checkChoice("similarity", similarity, similarities);
-  if (causal !== undefined) checkChoice("causal", causal, causalChoices);
-  if (returnScores !== undefined) checkChoice("returnScores", returnScores, scoreStages);
-  if (softcap !== undefined) checkNumber("softcap", softcap, 0);
-  if (window === undefined) return;
-  const isPair = Array.isArray(window) && window.length === 2;
-  if (!isPair || !window.every((n) => Number.isInteger(n) && n >= -1))
-    throw new AttentionError("ERR_OPTION", `"window" expected [left, right] of at least -1, got [${window}]`);
 }
 
 type Heads = Pick<AttentionProblem, "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "query" | "key" | "value">;
@@ -155,29 +126,4 @@ function readHeads(
   if (H > 0 && H % K !== 0)
     throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
   return { rank, B, H, K, L, S, E, query: q, key: k, value: v };
-}
-
-export function readLengths(kvLengths: VectorLike | undefined, B: number, S: number): number[] {
-  if (kvLengths === undefined) return new Array<number>(B).fill(S);
-  const lengths = readWholeVector("kvLengths", kvLengths, B);
-  for (const n of lengths)
-    if (n < 0 || n > S) throw new AttentionError("ERR_OPTION", `"kvLengths" expected 0 to S=${S}, got ${n}`);
-  return lengths;
-}
-
-/**
- * An explicit number wins; else `"bottom-right"` puts the last query beside the entry's last key. L is a number, or one
- * for each packed sequence.
- */
-export function readOffsets(
-  options: ScoreOptions,
-  lengths: readonly number[],
-  L: number | readonly number[],
-): number[] {
-  const offset = options.queryOffset ?? (options.causal === "bottom-right" ? "bottom-right" : 0);
-  if (offset === "bottom-right")
-    return lengths.map((length, entry) => length - (typeof L === "number" ? L : L[entry]!));
-  if (typeof offset !== "number") return readWholeVector("queryOffset", offset as VectorLike, lengths.length);
-  if (offset !== 0) readWholeVector("queryOffset", [offset], 1);
-  return new Array<number>(lengths.length).fill(offset);
 }

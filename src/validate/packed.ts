@@ -3,11 +3,12 @@
 import type { ScoreOptions } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
-import { type AttentionProblem, checkOptions, given, readLengths, readOffsets } from "./attention.ts";
+import type { AttentionProblem } from "./attention.ts";
 import { type FloatTensor, readFloats } from "./floats.ts";
 import { type HeadView, headLayout } from "./heads.ts";
 import { checkFloat } from "./options.ts";
 import { readRelativeBias } from "./relative-bias.ts";
+import { checkOptions, given, readLengths, readOffsets } from "./score-options.ts";
 import { readVector, readWholeVector } from "./vector.ts";
 
 /** Where each entry's queries and keys start; one number more than there are entries. */

@@ -1,0 +1,70 @@
+// What an engine is asked for, checked, with the environment's say where the caller has none.
+
+import { AttentionError } from "../errors.ts";
+import { checkNames } from "../validate/options.ts";
+import type { KernelChoice } from "./kernel-sets.ts";
+import { hardwareThreads, workerThreads } from "./platform.ts";
+
+/** Options of an engine. */
+export interface EngineOptions {
+  /** Threads that compute. 0 = no worker threads at all; default `"auto"`: as many as the machine has, at most 8. */
+  readonly threads?: number | "auto";
+  /** Kernel set. Default `"auto"`: the fastest that runs here. */
+  readonly kernels?: KernelChoice;
+  /** The most bytes of linear memory that may be in use. */
+  readonly maxMemory?: number;
+  /** How many calls may wait; one more is refused with `ERR_QUEUE_FULL`. Default: no limit. */
+  readonly queueLimit?: number;
+}
+
+const optionNames: ReadonlySet<string> = new Set(["threads", "kernels", "maxMemory", "queueLimit"]);
+
+export function checkEngineOptions(options: EngineOptions): void {
+  checkNames(options, optionNames);
+}
+
+/** 4 GiB less the last pages, see linear-memory.ts. */
+const GIBIBYTE_4: number = 2 ** 32 - 2 * 65536;
+
+export function countThreads(option: number | "auto" = "auto"): number {
+  if (option !== "auto") {
+    if (!Number.isInteger(option) || option < 0 || option > 64)
+      throw new AttentionError(
+        "ERR_OPTION",
+        `"threads" expected "auto" or a whole number from 0 to 64, got ${String(option)}`,
+      );
+    return option;
+  }
+  const variable = globalThis.process?.env?.WASM_ATTENTION_THREADS;
+  if (variable !== undefined && variable !== "") {
+    const threads = Number(variable);
+    if (!Number.isInteger(threads) || threads < 0 || threads > 64)
+      throw new AttentionError(
+        "ERR_OPTION",
+        `WASM_ATTENTION_THREADS expected a whole number from 0 to 64, got ${JSON.stringify(variable)}`,
+      );
+    return threads;
+  }
+  // In a worker of the user's own the machine is shared with the user's other workers.
+  if (workerThreads()?.isMainThread === false) return 1;
+  return Math.min(8, hardwareThreads());
+}
+
+export function whyAlone(threads: number): string | undefined {
+  if (threads === 0) return '"threads" is 0';
+  if (typeof SharedArrayBuffer === "undefined") return "there is no SharedArrayBuffer";
+  if (workerThreads() === undefined) return "there is no node:worker_threads";
+  return undefined;
+}
+
+export function checkMemory(bytes: number = GIBIBYTE_4): number {
+  if (!Number.isInteger(bytes) || bytes < 0)
+    throw new AttentionError("ERR_OPTION", `"maxMemory" expected a number of bytes, got ${String(bytes)}`);
+  return Math.min(bytes, GIBIBYTE_4);
+}
+
+export function checkQueue(limit: number = Number.POSITIVE_INFINITY): number {
+  if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0))
+    throw new AttentionError("ERR_OPTION", `"queueLimit" expected a whole number, got ${String(limit)}`);
+  return limit;
+}
