@@ -15,8 +15,8 @@ import { checkWhole } from "./validate/options.ts";
  * @example
  * ```ts
  * import { alibiSlopes } from "wasm-attention";
- * console.log(alibiSlopes(8)); // 1/2, 1/4, ..., 1/256
- * console.log(alibiSlopes(3)); // 1/16, 1/256, then 1/4
+ * console.log(alibiSlopes(4)); // Float32Array(4) [ 0.25, 0.0625, 0.015625, 0.00390625 ]
+ * console.log(alibiSlopes(3)); // Float32Array(3) [ 0.0625, 0.00390625, 0.25 ]
  * ```
  */
 export function alibiSlopes(heads: number): Float32Array {

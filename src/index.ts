@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { alibiSlopes } from "./alibi.ts";
 export type {
   CuSeqlens,
   Layout,

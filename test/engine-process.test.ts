@@ -159,10 +159,10 @@ describe("a worker that dies", () => {
       expect(engine.info()).toMatchObject({ running: 0, memory: { used: 0 } });
     });
 
-    it("is not waited for by a synchronous call", async () => {
+    it("does not harm a synchronous call", async () => {
       await using alone = createEngine({ kernels, threads: 0 });
       await using engine = createEngine({ kernels, threads });
-      for (const v of rounds.slice(0, 4)) {
+      for (const v of rounds) {
         await untilAlive(engine, threads);
         for (const worker of alive) void worker.terminate();
         const { output } = engine.scaledDotProductAttentionSync(query, key, v);

@@ -39,6 +39,7 @@ const TABLE = 9;
 const SCRATCH = 10;
 const SCRATCH_STRIDE = 11;
 const FAILED = 12;
+const LOST = 13;
 const SLOT_WORDS = 16;
 const SLOT_BASE = HEADER + MOST_WORKERS * WORKER_WORDS;
 
@@ -78,6 +79,7 @@ export class Board {
     const start = words[at + NEXT]!;
     words[at + ABORTED] = 0;
     words[at + FAILED] = 0;
+    words[at + LOST] = 0;
     words[at + FIRST_FREE_WORKER] = job.workers;
     words[at + STAGE] = 0;
     words[at + STAGE_START] = start;
@@ -177,6 +179,44 @@ export class Board {
     return Atomics.load(this.words, slotAt(slot) + FAILED) !== 0;
   }
 
+  /**
+   * A worker died between taking a tile and saying so, or between giving it back and saying so: nobody can tell which
+   * tile is missing. The job ends without it, to be run again.
+   */
+  lose(slot: number): void {
+    Atomics.store(this.words, slotAt(slot) + LOST, 1);
+    this.abort(slot);
+  }
+
+  lost(slot: number): boolean {
+    return Atomics.load(this.words, slotAt(slot) + LOST) !== 0;
+  }
+
+  /** Ends a lost job, once no worker is at it any more, and makes its counters agree again. */
+  reset(slot: number): void {
+    const { words } = this;
+    const at = slotAt(slot);
+    const next = Atomics.load(words, at + NEXT);
+    Atomics.store(words, at + LIMIT, next);
+    Atomics.store(words, at + DONE, next);
+    Atomics.and(words, ACTIVE, ~(1 << slot));
+    Atomics.store(words, at + STATE, FINISHED);
+    Atomics.notify(words, at + STATE);
+  }
+
+  /** Wakes whoever waits for a job that has ended: its last worker may have died before it could. */
+  announce(slot: number): void {
+    Atomics.notify(this.words, slotAt(slot) + STATE);
+  }
+
+  /** Whether any worker is at a slot. */
+  isHeld(slot: number): boolean {
+    for (let worker = 0; worker < MOST_WORKERS; worker++) {
+      if (this.#slotsOf(worker).includes(slot)) return true;
+    }
+    return false;
+  }
+
   finished(slot: number): boolean {
     return Atomics.load(this.words, slotAt(slot) + STATE) === FINISHED;
   }
@@ -259,23 +299,31 @@ export class Board {
       const tile = Atomics.load(this.words, at + HELD_TILE) - 1;
       if (held < 0 || tile < 0 || (slot !== undefined && held !== slot)) continue;
       const found = { slot: held, stage: Atomics.load(this.words, at + HELD_STAGE), tile };
-      if (this.claim(worker, depth, found)) taken.push(found);
+      if (!this.claim(worker, depth, found)) continue;
+      taken.push(found);
     }
     return taken;
   }
 
   /** Whether a worker is at work on anything, or died at it and nobody has noticed yet. */
   isBusy(worker: number): boolean {
-    const at = workerAt(worker);
-    return (
-      Atomics.load(this.words, at + HELD_SLOT) !== 0 ||
-      Atomics.load(this.words, at + HELD_WORDS + HELD_SLOT) !== 0
-    );
+    return this.#slotsOf(worker).length > 0;
   }
 
-  /** Forgets what a dead worker was at. */
-  forget(worker: number): void {
+  /** What a dead worker was at; forgotten with this. */
+  forget(worker: number): number[] {
+    const slots = this.#slotsOf(worker);
     for (let depth = 0; depth < DEPTHS; depth++) this.release(worker, depth);
+    return slots;
+  }
+
+  #slotsOf(worker: number): number[] {
+    const slots: number[] = [];
+    for (let depth = 0; depth < DEPTHS; depth++) {
+      const slot = Atomics.load(this.words, workerAt(worker) + depth * HELD_WORDS + HELD_SLOT);
+      if (slot !== 0) slots.push(slot - 1);
+    }
+    return slots;
   }
 
   /** How many tiles of a slot have been given back, as a number to compare with a later one. */

@@ -7,29 +7,36 @@ import type { Executor } from "./executor.ts";
 import { workerThreads } from "./platform.ts";
 import type { WorkerStart } from "./worker.ts";
 
+/** What a pool tells its engine. */
+export interface PoolCallbacks {
+  /** No worker can be started at all. */
+  readonly giveUp: (reason: string) => void;
+  /** A worker died at a slot, and nobody can tell whether it held a tile of it. */
+  readonly inDoubt: (slot: number) => void;
+}
+
 export class Pool {
   readonly #workers: (Worker | undefined)[] = [];
   #size: number;
   readonly #board: Board;
   readonly #executor: Executor;
   readonly #start: Omit<WorkerStart, "index">;
-  readonly #giveUp: (reason: string) => void;
+  readonly #callbacks: PoolCallbacks;
   #inFlight = 0;
   #disposed = false;
 
-  /** @param giveUp called once no worker can be started at all */
   constructor(
     size: number,
     board: Board,
     executor: Executor,
     start: Omit<WorkerStart, "index">,
-    giveUp: (reason: string) => void,
+    callbacks: PoolCallbacks,
   ) {
     this.#size = size;
     this.#board = board;
     this.#executor = executor;
     this.#start = start;
-    this.#giveUp = giveUp;
+    this.#callbacks = callbacks;
   }
 
   get started(): boolean {
@@ -84,7 +91,7 @@ export class Pool {
       // What could not be loaded once cannot be loaded again. Those that run do the work of all.
       this.#size = this.#workers.filter((worker) => worker !== undefined).length;
       const message = error instanceof Error ? error.message : String(error);
-      if (this.#size === 0) this.#giveUp(`a worker could not be started: ${message}`);
+      if (this.#size === 0) this.#callbacks.giveUp(`a worker could not be started: ${message}`);
       return;
     }
     this.#takeOver(index);
@@ -94,14 +101,16 @@ export class Pool {
   }
 
   #takeOver(index: number): void {
-    for (const held of this.#board.takeFrom(index)) {
+    const held = this.#board.takeFrom(index);
+    const slots = this.#board.forget(index);
+    for (const tile of held) {
       try {
-        this.#board.run(held, index, this.#executor);
+        this.#board.run(tile, index, this.#executor);
       } catch {
-        this.#board.fail(held.slot);
+        this.#board.fail(tile.slot);
       }
-      this.#board.finish(held, this.#executor);
+      this.#board.finish(tile, this.#executor);
     }
-    this.#board.forget(index);
+    for (const slot of slots) if (!held.some((tile) => tile.slot === slot)) this.#callbacks.inDoubt(slot);
   }
 }

@@ -88,7 +88,7 @@ export class Runtime {
         this.#board,
         this.#executor,
         { module, memory: this.memory.memory, board: board as SharedArrayBuffer },
-        (reason) => this.#goOnAlone(reason),
+        { giveUp: (reason) => this.#goOnAlone(reason), inDoubt: (slot) => this.#resolveDoubt(slot) },
       );
   }
 
@@ -201,9 +201,30 @@ export class Runtime {
       if (done !== this.#board.doneIn(slot)) {
         done = this.#board.doneIn(slot);
         patience = performance.now() + PATIENCE_MILLISECONDS;
-      } else if (performance.now() > patience) this.#takeOver(slot, helpers);
+      } else if (performance.now() > patience) {
+        if (!this.#takeOver(slot, helpers)) {
+          this.#runAgainAlone(program, block, slot, helpers);
+          return;
+        }
+        patience = performance.now() + PATIENCE_MILLISECONDS;
+      }
     }
     this.#checkFinished(slot, program);
+  }
+
+  /** A worker died at a slot: unless its job has ended all the same, it is ended here and run again. */
+  #resolveDoubt(slot: number): void {
+    if (this.#board.finished(slot)) {
+      this.#board.announce(slot);
+      return;
+    }
+    this.#board.lose(slot);
+    const end = (): void => {
+      if (this.#board.finished(slot)) return;
+      if (this.#board.isHeld(slot)) soon(end);
+      else this.#board.reset(slot);
+    };
+    end();
   }
 
   #compute(taken: TakenTile, thread: number): void {
@@ -212,13 +233,25 @@ export class Runtime {
   }
 
   /** Does here what the workers hold of a slot. One that is alive after all gives nothing back, but may still write. */
-  #takeOver(slot: number, helpers: number): void {
+  #takeOver(slot: number, helpers: number): boolean {
+    let found = false;
     for (let worker = 0; worker < helpers; worker++) {
       for (const held of this.#board.takeFrom(worker, slot)) {
+        found = true;
         this.#suspects.add(worker);
         this.#compute(held, helpers);
       }
     }
+    return found;
+  }
+
+  /** A tile is missing and nobody holds it: the job is ended, and all of it computed here. */
+  #runAgainAlone(program: Program, block: Block, slot: number, helpers: number): void {
+    this.#board.lose(slot);
+    for (let worker = 0; worker < helpers; worker++)
+      if (this.#board.isBusy(worker)) this.#suspects.add(worker);
+    this.#board.reset(slot);
+    this.#runAlone(program, { ...block, scratch: block.scratch + helpers * block.scratchStride });
   }
 
   /** Frees a block; later, as long as a worker that was given up on may still write to it. */
@@ -239,10 +272,13 @@ export class Runtime {
     const abort = (): void => this.#board.abort(slot);
     try {
       signal?.throwIfAborted();
-      this.#board.post(slot, { ...jobOf(program, block), workers: this.threads }, this.#executor);
       signal?.addEventListener("abort", abort);
-      await (this.#pool === undefined ? this.#runSliced(slot) : this.#board.whenFinished(slot));
-      signal?.throwIfAborted();
+      do {
+        this.#board.post(slot, { ...jobOf(program, block), workers: this.threads }, this.#executor);
+        await (this.#pool === undefined ? this.#runSliced(slot) : this.#board.whenFinished(slot));
+        signal?.throwIfAborted();
+        // No kernel writes to what it reads: a job that lost a tile may be run again.
+      } while (this.#board.lost(slot));
       this.#checkFinished(slot, program);
     } finally {
       signal?.removeEventListener("abort", abort);
