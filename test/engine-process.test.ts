@@ -1,5 +1,7 @@
 /** Engines and the life of processes and threads: who keeps a process alive, what a dead worker leaves behind. */
+
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
@@ -129,7 +131,9 @@ describe("a worker that dies", () => {
     await sleep(milliseconds);
     const [victim] = alive;
     expect(victim).toBeDefined();
+    const died = once(victim!, "exit");
     void victim!.terminate();
+    await died;
     return result;
   }
 
