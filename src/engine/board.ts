@@ -192,7 +192,7 @@ export class Board {
     return Atomics.load(this.words, slotAt(slot) + LOST) !== 0;
   }
 
-  /** Ends a lost job, once no worker is at it any more, and makes its counters agree again. */
+  /** Ends a lost job, once all its tiles are taken and no worker is at it any more, and makes its counters agree again. */
   reset(slot: number): void {
     const { words } = this;
     const at = slotAt(slot);

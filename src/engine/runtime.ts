@@ -220,6 +220,11 @@ export class Runtime {
     }
     this.#board.lose(slot);
     const end = (): void => {
+      // It may have ended by itself meanwhile, and be under way again.
+      if (this.#board.finished(slot) || !this.#board.lost(slot)) return;
+      // With no tile left to take, only those that workers hold now can still be given back.
+      for (let taken = this.#board.take(slot, -1); taken; taken = this.#board.take(slot, -1))
+        this.#board.finish(taken, this.#executor);
       if (this.#board.finished(slot)) return;
       if (this.#board.isHeld(slot)) soon(end);
       else this.#board.reset(slot);
