@@ -17,6 +17,8 @@ import { bytes, changed, type FloatTensor, normal } from "./random-tensors.ts";
 import type { Tolerance } from "./tolerance.ts";
 
 const DRAWS = 1000;
+/** The same draws everywhere; another number in ACCURACY_SEED draws others. One draw in some 20,000 has such luck still. */
+const SEED = Number(process.env.ACCURACY_SEED ?? 1);
 
 const sizes = fc.record({
   B: fc.integer({ min: 1, max: 2 }),
@@ -97,7 +99,7 @@ describe.each(kernelSets)("%s", (kernels) => {
   const engine = createEngine({ kernels, threads: 0 });
   afterAll(() => engine.dispose());
 
-  it(`errs no more than it may in ${DRAWS} random attentions`, { timeout: 240_000 }, () => {
+  it(`errs no more than it may in ${DRAWS} random attentions, seed ${SEED}`, { timeout: 240_000 }, () => {
     fc.assert(
       fc.property(draw, ({ sizes: s, options: { block, ...rest }, seed, magnitude, values, outlier }) => {
         const inputs = attentionInputs(s, seed, rest.layout);
@@ -157,7 +159,7 @@ describe.each(kernelSets)("%s", (kernels) => {
           `logSumExp of ${label}`,
         );
       }),
-      { numRuns: DRAWS, endOnFailure: true },
+      { numRuns: DRAWS, seed: SEED, endOnFailure: true },
     );
   });
 });
