@@ -120,7 +120,7 @@ describe("scores", () => {
       expect(new Set(weights!.data)).toEqual(new Set([Math.fround(1 / S)]));
     });
 
-    // It is 0 in float32, and -infinity times 0 is NaN where keys are excluded.
+    // And -infinity times it would be NaN where keys are excluded.
     it("so does one that is 0 in float32", async () => {
       const { query, key, value } = attentionInputs(sizes);
       const attend = (scale: number) =>

@@ -233,7 +233,7 @@ describe("the queue", () => {
       await engine.softmax(query);
     });
 
-    // Calls are counted once they look for a place, and those of one turn have not looked yet.
+    // None of them has looked for a place when the last one is made.
     it("queueLimit holds for calls made in one turn", async () => {
       await using engine = createEngine({ kernels, threads, queueLimit: 2 });
       const calls = await Promise.allSettled(Array.from({ length: 40 }, () => engine.softmax(query)));

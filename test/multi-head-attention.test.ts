@@ -296,7 +296,6 @@ describe("arguments", () => {
       using open = seeded(backend.engine, { addBiasKv: true, addZeroAttn: true });
       await expectPass(backend, open, [query, normal([B, 0, E], 2)], { needWeights: true }, true);
     });
-    // A mask over no keys is spread over no rows, and then does not fit.
     it("no keys but bias_k and the zero key, with a mask", async () => {
       using open = seeded(backend.engine, { addBiasKv: true, addZeroAttn: true });
       await expectPass(backend, open, [query, normal([B, 0, E], 2)], { causal: true }, true);
@@ -448,6 +447,13 @@ describe("errors", () => {
       "ERR_OPTION",
       '"heads" is no option here; expected numHeads, numKvHeads, addZeroAttn, ',
     ],
+    [
+      "a stacked weight and a separate one",
+      read({ ...stacked(), q_proj_weight: f32(8, 8) }),
+      "ERR_OPTION",
+      'the state dict has both "in_proj_weight" and "q_proj_weight"',
+    ],
+    ["options: null", read(stacked(), null as never), "ERR_OPTION", '"options" expected an object, got null'],
     [
       "an unknown name",
       read({ ...stacked(), in_proj: f32(1) }),
@@ -647,10 +653,5 @@ describe("errors", () => {
       expect(call).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
       expect(engine.info().memory).toEqual(memory);
     });
-  });
-
-  // The separate weight is not applied, and nobody hears of it.
-  it("a stacked weight and a separate one", () => {
-    expect(read({ ...stacked(), q_proj_weight: f32(8, 8) })).toThrow(AttentionError);
   });
 });

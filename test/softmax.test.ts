@@ -135,7 +135,7 @@ describe("slices of float32's lowest are uniform", () => {
   it("in the reference", () => {
     expect(softmax(lowest).data[0]).toBe(1 / 50);
   });
-  // It subtracts maximum + ln(sum) at once, and the logarithm is lost beside the maximum.
+  // The logarithm of the sum must not be lost beside the maximum.
   it("and their logarithms in the reference", () => {
     expect(softmax(lowest, { log: true }).data[0]).toBe(-Math.log(50));
   });
@@ -192,7 +192,7 @@ describe("softmax", () => {
       expectSameBits((await backend.softmax(dirty, { mask })).data, expected.data, "NaN");
     });
 
-    // A dropped element's 0 is divided by a sum of NaN.
+    // Its 0 must not be divided by a sum of NaN.
     it("what a mask drops is 0 beside NaN too", async () => {
       const mask = { data: Uint8Array.of(1, 0, 1), shape: [3] };
       const nan = { data: Float32Array.of(Number.NaN, 1, 2), shape: [3] };
