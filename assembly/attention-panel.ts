@@ -115,6 +115,19 @@ export function everyFirst(panel: usize): i32 { return load<i32>(panel, EVERY_FI
 @inline
 export function everyEnd(panel: usize): i32 { return load<i32>(panel, EVERY_END); }
 
+/** The first key that any of some panels attends, and one past the last. */
+export function firstKeyOfAll(p: AttentionParameters, state: usize, panels: i32): i32 {
+  let first = i32.MAX_VALUE;
+  for (let i: i32 = 0; i < panels; i++) first = min(first, someFirst(state + i * panelBytes(p)));
+  return first;
+}
+
+export function lastKeyOfAll(p: AttentionParameters, state: usize, panels: i32): i32 {
+  let end: i32 = 0;
+  for (let i: i32 = 0; i < panels; i++) end = max(end, someEnd(state + i * panelBytes(p)));
+  return end;
+}
+
 /** Bytes of a panel's state. */
 export function panelBytes(p: AttentionParameters): usize {
   return QUERIES + (p.headSize + p.valueSize) * PANEL_BYTES;

@@ -31,9 +31,13 @@ export function scoreBlock(p: AttentionParameters, panel: usize, keys: usize, fr
   if (from < everyFirst(panel) || to > everyEnd(panel)) excludeKeys(panel, from, count, scores);
 }
 
-/** The scores that the caller asked for, of every key, in the rows that the caller gets. */
-export function returnScores(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
-  const count = to - from;
+/** The scores that the caller asked for in the rows that the caller gets; -infinity from `there` on, where no keys are. */
+export function returnScores(
+  p: AttentionParameters, panel: usize, keys: usize, from: i32, there: i32, to: i32, scores: usize,
+): void {
+  const count = there - from;
+  const end = scores + <usize>(to - from) * PANEL_BYTES;
+  for (let at = scores + <usize>count * PANEL_BYTES; at < end; at += 16) v128.store(at, f32x4.splat(-Infinity));
   multiplyKeys(p, panel, keys, count, scores);
   scaleScores(p, panel, keys, count, scores);
   if (p.scoreStage >= CAPPED && p.softcap != 0) capScores(p, count, scores);
@@ -41,7 +45,7 @@ export function returnScores(p: AttentionParameters, panel: usize, keys: usize, 
     biasScores(p, panel, from, count, scores);
     excludeKeys(panel, from, count, scores);
   }
-  storeRows(scoreRowsOf(panel), from, count, scores);
+  storeRows(scoreRowsOf(panel), from, to - from, scores);
 }
 
 /** Is anything added to the scores? What the additions round off then stands one block after them. */

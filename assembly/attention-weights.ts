@@ -1,7 +1,8 @@
 // The weights, where they are asked for: once maximum and denominator of every row are known, the scores are computed
 // again, block by block, and become e^(score - maximum) / denominator in the caller's rows; 0 where nobody looked.
 
-import { panelBytes, someEnd, someFirst, startOf, weightsOf } from "./attention-panel";
+import { keyRows } from "./attention-keys";
+import { firstKeyOfAll, lastKeyOfAll, panelBytes, someEnd, someFirst, weightsOf } from "./attention-panel";
 import { blockMaskExcludes, scoreBlock, storeRows } from "./attention-scores";
 import { weighBlock } from "./attention-softmax";
 import { AttentionParameters } from "./parameters";
@@ -11,10 +12,13 @@ import { KEY_BLOCK, PANEL_BYTES } from "./tile-sizes";
 export function weighKeys(
   p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, firstKey: i32, lastKey: i32, scores: usize,
 ): void {
-  const keys = p.key + entry * p.keyBatchStride + kvHead * p.keyHeadStride + startOf(p.keyStarts, entry) * p.keyRowStride;
   const bytes = panelBytes(p);
+  const widened = state + p.panels * bytes;
+  const lowest = firstKeyOfAll(p, state, panels), highest = lastKeyOfAll(p, state, panels);
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);
+    const readFrom = max(block, lowest), readTo = min(blockEnd, highest);
+    const keys: usize = readFrom >= readTo ? 0 : keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
     for (let i: i32 = 0; i < panels; i++) {
       const panel = state + i * bytes;
       const from = min(blockEnd, max(block, someFirst(panel)));
@@ -26,7 +30,7 @@ export function weighKeys(
         clearRows(panel, from, to);
         continue;
       }
-      scoreBlock(p, panel, keys + from * p.keyRowStride, from, to, scores);
+      scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
       weighBlock(p, panel, to - from, scores);
       storeRows(weightsOf(panel), from, to - from, scores);
     }

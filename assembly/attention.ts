@@ -14,7 +14,10 @@
 // lane may not attend adds exactly 0 to it: the bits of a row depend on its own query, keys and options alone.
 // A block outside the keys that a panel attends is skipped, a block at the border is cut to them.
 
-import { finishPanel, keyLengthOf, panelBytes, queryLengthOf, someEnd, someFirst, startOf, startPanel } from "./attention-panel";
+import { keyRows, valueRows } from "./attention-keys";
+import {
+  finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel,
+} from "./attention-panel";
 import { blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
 import { addValues, someRowIsNotFinite } from "./attention-values";
@@ -24,7 +27,8 @@ import { BLOCK_BYTES, KEY_BLOCK, PANEL, PANEL_BYTES } from "./tile-sizes";
 
 /**
  * Step `step` of tile `tile`: first the steps over the keys, then, where weights are asked for, as many again for them.
- * Scratch holds a block of scores and one of what belongs to each of them, then the panels, which live on.
+ * Scratch holds a block of scores and one of what belongs to each of them, then the panels, which live on, then, for a
+ * cache that stores less than float32, a block of keys and one of values.
  */
 export function attentionTile(address: usize, tile: i32, scratch: usize, step: i32): void {
   const p = changetype<AttentionParameters>(address);
@@ -59,15 +63,9 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
 function attendKeys(
   p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, firstKey: i32, lastKey: i32, scores: usize,
 ): void {
-  const start = startOf(p.keyStarts, entry);
-  const key = p.key + entry * p.keyBatchStride + kvHead * p.keyHeadStride + start * p.keyRowStride;
-  const value = p.value + entry * p.valueBatchStride + kvHead * p.valueHeadStride + start * p.valueRowStride;
   const bytes = panelBytes(p);
-  let lowest = lastKey, highest = firstKey;
-  for (let i: i32 = 0; i < panels; i++) {
-    lowest = min(lowest, someFirst(state + i * bytes));
-    highest = max(highest, someEnd(state + i * bytes));
-  }
+  const widened = state + p.panels * bytes;
+  const lowest = firstKeyOfAll(p, state, panels), highest = lastKeyOfAll(p, state, panels);
   if (p.scores == 0) {
     // A window over many keys leaves most blocks to no panel at all: they are not even looked at.
     firstKey = max(firstKey, (lowest / KEY_BLOCK) * KEY_BLOCK);
@@ -76,19 +74,33 @@ function attendKeys(
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);
     const readFrom = max(block, lowest), readTo = min(blockEnd, highest);
+    if (p.scores) returnBlock(p, entry, kvHead, state, panels, block, blockEnd, widened, scores);
+    if (readFrom >= readTo) continue;
+    const keys = keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
+    const values = valueRows(p, entry, kvHead, block, readFrom, readTo, widened);
     // A mask may exclude any of these keys from any lane; values that are finite need no care all the same.
     const select = (p.mask | p.blockKinds) != 0
-      && someRowIsNotFinite(p, value + readFrom * p.valueRowStride, readFrom, readTo);
+      && someRowIsNotFinite(p, values + (readFrom - block) * p.valueRowStride, readFrom, readTo);
     for (let i: i32 = 0; i < panels; i++) {
       const panel = state + i * bytes;
-      if (p.scores) returnScores(p, panel, key + block * p.keyRowStride, block, blockEnd, scores);
       const from = max(block, someFirst(panel));
       const to = min(blockEnd, someEnd(panel));
       if (from >= to) continue;
       if (p.blockKinds != 0 && blockMaskExcludes(p, panel, from, to)) continue;
-      scoreBlock(p, panel, key + from * p.keyRowStride, from, to, scores);
+      scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
       softmaxBlock(p, panel, to - from, scores);
-      addValues(p, panel, value + from * p.valueRowStride, from, to, scores, select);
+      addValues(p, panel, values + (from - block) * p.valueRowStride, from, to, scores, select);
     }
   }
+}
+
+/** The scores that the caller asked for: of every key there is, whoever may attend it. */
+function returnBlock(
+  p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, from: i32, to: i32, widened: usize,
+  scores: usize,
+): void {
+  // A cache holds no keys beyond an entry's length.
+  const there = p.pages == 0 || p.lengths == 0 ? to : max(from, min(to, load<i32>(p.lengths + (entry << 2))));
+  const keys: usize = there == from ? 0 : keyRows(p, entry, kvHead, from, from, there, widened);
+  for (let i: i32 = 0; i < panels; i++) returnScores(p, state + i * panelBytes(p), keys, from, there, to, scores);
 }

@@ -1,6 +1,7 @@
 // The only file with exports: one function a kernel, (parameters, tile, scratch, step), and the sizes that the
 // planner must know.
 
+export { appendTile as append } from "./append";
 export { attentionTile as attention } from "./attention";
 export { copyTile as copy } from "./copy";
 export { matmulTile as matmul } from "./matmul";

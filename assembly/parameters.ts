@@ -35,6 +35,9 @@ export class AttentionParameters {
   queryStarts: usize;
   keyStarts: usize;
   tiles: usize;
+  /** Of a cache, in place of key and value: `pageColumns` addresses of pages an entry, and each entry's first page. */
+  pages: usize;
+  firstPages: usize;
 
   kvHeads: i32;
   group: i32;
@@ -58,6 +61,9 @@ export class AttentionParameters {
   blockSize: i32;
   /** Blocks of a row of `blockKinds`. */
   blockColumns: i32;
+  pageColumns: i32;
+  /** How pages store numbers: 0 float32, 1 bfloat16, 2 int8 and a scale for each row. */
+  storage: i32;
   scale: f32;
   /** 0 = none. */
   softcap: f32;
@@ -91,6 +97,50 @@ export class AttentionParameters {
   secondBiasKeyStride: u32;
   blockBatchStride: u32;
   blockHeadStride: u32;
+
+  storedKeyBytes: u32;
+  storedValueBytes: u32;
+  /** Where a page's values, scales of keys and scales of values start. */
+  pageValuesBytes: u32;
+  pageKeyScalesBytes: u32;
+  pageValueScalesBytes: u32;
+}
+
+/**
+ * Appends rows of keys and values to the pages of a cache, in the pages' own format; tile = one page of one entry. Where
+ * an entry's first page is shared with another cache, its rows are copied to a new one first.
+ */
+@unmanaged
+export class AppendParameters {
+  key: usize;
+  value: usize;
+  pages: usize;
+  firstPages: usize;
+  /** Per batch entry: the page to copy from, 0 = none; absent = none at all. */
+  copies: usize;
+  /** Per batch entry: tokens it holds already, and tokens that are added. */
+  lengths: usize;
+  counts: usize;
+
+  pageColumns: i32;
+  /** The most pages that one entry's tokens are added to. */
+  pagesPerEntry: i32;
+  kvHeads: i32;
+  headSize: i32;
+  valueSize: i32;
+  storage: i32;
+
+  keyBatchStride: u32;
+  keyHeadStride: u32;
+  keyRowStride: u32;
+  valueBatchStride: u32;
+  valueHeadStride: u32;
+  valueRowStride: u32;
+  storedKeyBytes: u32;
+  storedValueBytes: u32;
+  pageValuesBytes: u32;
+  pageKeyScalesBytes: u32;
+  pageValueScalesBytes: u32;
 }
 
 /** result = scale * (a b) + bias over a batch; tile = `rowsPerTile` rows x `columnsPerTile` columns of one product. */

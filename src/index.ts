@@ -29,6 +29,7 @@ export {
   type KernelSet,
 } from "./engine.ts";
 export { AttentionError, type AttentionErrorCode } from "./errors.ts";
+export { type AppendOptions, type CacheType, KVCache, type KVCacheOptions } from "./kv-cache.ts";
 export { type MatmulOptions, matmul, matmulSync } from "./matmul.ts";
 export {
   type ForwardOptions,

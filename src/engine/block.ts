@@ -92,9 +92,10 @@ function writeStages(
 
 /** Where a program uses the caller's own memory. */
 export function residentAddresses(program: Program, memory: LinearMemory): number[] {
-  return program.operands
+  const resident = program.operands
     .map((operand) => residentAddress(operand, memory))
     .filter((address) => address !== undefined);
+  return [...resident, ...program.kept];
 }
 
 /** One copy between a caller's array and linear memory. */

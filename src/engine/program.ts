@@ -37,6 +37,8 @@ export class Program {
   readonly name: string;
   readonly operands: OperandSpec[] = [];
   readonly stages: Stage[] = [];
+  /** Blocks of linear memory that kernels reach through tables of addresses: they are kept while the program runs. */
+  readonly kept: number[] = [];
   /** About how many floating-point operations it takes: whether threads are worth waking. */
   work = 0;
 
@@ -62,6 +64,11 @@ export class Program {
   /** A place inside another operand. */
   within(base: Operand, offset: number): Operand {
     return this.operands.push({ bytes: 0, base, offset }) - 1;
+  }
+
+  /** Keeps blocks of linear memory from being given back before the program has run; 0 is none. */
+  keep(addresses: Iterable<number>): void {
+    for (const address of addresses) if (address !== 0) this.kept.push(address);
   }
 
   /** Adds a stage; one without tiles is left out. */

@@ -1,9 +1,11 @@
 // Which kernel runs an attention, in which pieces. Pure: sizes in, program out.
 
+import { cacheTypes, widenedSize } from "../cache/page-format.ts";
+import { pageParameters } from "../cache/page-table.ts";
 import { KEY_BLOCK, PANEL, PANEL_HEADER } from "../engine/generated/kernels.ts";
 import { type Operand, Program } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
-import type { HeadLayout } from "../validate/heads.ts";
+import type { HeadLayout, HeadView } from "../validate/heads.ts";
 import type { SpreadMask } from "../validate/mask.ts";
 import { type BucketTable, relativeBucket } from "../validate/relative-bias.ts";
 
@@ -38,13 +40,15 @@ const similarities = ["dot", "cosine", "root-norm"] as const;
 /** The program of a checked attention. */
 export function planAttention(problem: AttentionProblem, targets: AttentionTargets): Program {
   const program = new Program("scaledDotProductAttention");
+  const input = ({ data }: HeadView): Operand | undefined =>
+    problem.pages ? undefined : program.input(data as Float32Array);
   addAttention(
     program,
     problem,
     {
       query: program.input(problem.query.data as Float32Array),
-      key: program.input(problem.key.data as Float32Array),
-      value: program.input(problem.value.data as Float32Array),
+      key: input(problem.key),
+      value: input(problem.value),
       output: program.output(targets.output),
       logSumExp: targets.logSumExp && program.output(targets.logSumExp),
       weights: targets.weights && program.output(targets.weights),
@@ -59,8 +63,9 @@ export function planAttention(problem: AttentionProblem, targets: AttentionTarge
 /** Operands of an attention, inside a program of its own or of a layer. */
 export interface AttentionOperands {
   readonly query: Operand;
-  readonly key: Operand;
-  readonly value: Operand;
+  /** Absent where they lie in the pages of a cache. */
+  readonly key?: Operand;
+  readonly value?: Operand;
   readonly output: Operand;
   readonly logSumExp?: Operand;
   readonly weights?: Operand;
@@ -83,7 +88,8 @@ export function addAttention(
   scoreStage: ScoreStage = "scaled",
 ): void {
   const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window, packed } = problem;
-  const { blockMask, relativeBias, softcap } = problem;
+  const { blockMask, relativeBias, softcap, pages } = problem;
+  const paged = pages && pageParameters(program, pages);
   const cut = cutAttention(problem);
   const offsets = problem.offsets.map((offset) => Math.max(-UNBOUNDED, Math.min(UNBOUNDED, offset)));
   const booleanMask = mask?.boolean ? mask : undefined;
@@ -115,6 +121,8 @@ export function addAttention(
       queryStarts: packed && program.input(Int32Array.from(packed.queryStarts)),
       keyStarts: packed && program.input(Int32Array.from(packed.keyStarts)),
       tiles: cut.tiles && program.input(cut.tiles),
+      pages: paged?.pages,
+      firstPages: paged?.firstPages,
       kvHeads: K,
       group: K === 0 ? 0 : H / K,
       queryLength: L,
@@ -134,6 +142,8 @@ export function addAttention(
       relativeReach: relativeBias?.maxDistance ?? 0,
       blockSize: blockMask?.blockSize ?? 1,
       blockColumns: blockMask?.columns ?? 0,
+      pageColumns: paged?.pageColumns ?? 0,
+      storage: pages ? cacheTypes.indexOf(pages.format.type) : 0,
       scale,
       softcap,
       rowsBatchStride: packed ? 0 : H * L,
@@ -143,10 +153,10 @@ export function addAttention(
       queryRowStride: query.rowStride * 4,
       keyBatchStride: key.batchStride * 4,
       keyHeadStride: key.headStride * 4,
-      keyRowStride: key.rowStride * 4,
+      keyRowStride: (pages ? widenedSize(pages.format.type, E) : key.rowStride) * 4,
       valueBatchStride: value.batchStride * 4,
       valueHeadStride: value.headStride * 4,
-      valueRowStride: value.rowStride * 4,
+      valueRowStride: (pages ? widenedSize(pages.format.type, V) : value.rowStride) * 4,
       outputBatchStride: output.batchStride * 4,
       outputHeadStride: output.headStride * 4,
       outputRowStride: output.rowStride * 4,
@@ -165,6 +175,11 @@ export function addAttention(
       blockBatchStride:
         blockMask && blockMask.B > 1 ? blockMask.H * blockMask.rows * blockMask.columns * 4 : 0,
       blockHeadStride: blockMask && blockMask.H > 1 ? blockMask.rows * blockMask.columns * 4 : 0,
+      storedKeyBytes: paged?.storedKeyBytes,
+      storedValueBytes: paged?.storedValueBytes,
+      pageValuesBytes: paged?.pageValuesBytes,
+      pageKeyScalesBytes: paged?.pageKeyScalesBytes,
+      pageValueScalesBytes: paged?.pageValueScalesBytes,
     },
     {
       tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup,
@@ -231,7 +246,7 @@ function cutAttention(problem: AttentionShape): {
   const groupPanels = Math.ceil((group * L) / PANEL);
   const allPanels = packed ? Math.ceil((H * problem.query.length) / PANEL) : B * K * groupPanels;
   const panelBytes = PANEL_HEADER + (E + V) * PANEL * 4;
-  const blockBytes = 2 * KEY_BLOCK * PANEL * 4;
+  const blockBytes = 2 * KEY_BLOCK * PANEL * 4 + widenedBytes(problem);
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
   const panels = Math.max(1, Math.min(MOST_PANELS, fitting, Math.floor(allPanels / ENOUGH_TILES)));
   const keyWork = 2 * panels * PANEL * Math.max(1, E + V);
@@ -242,6 +257,12 @@ function cutAttention(problem: AttentionShape): {
     scratch: blockBytes + panels * panelBytes,
     tiles: packed && packedTiles(packed.queryStarts, K, group, panels * PANEL),
   };
+}
+
+/** Room for a block of keys and values in float32, where a cache stores less. */
+function widenedBytes({ E, V, pages }: AttentionShape): number {
+  if (pages === undefined || pages.format.type === "float32") return 0;
+  return KEY_BLOCK * (widenedSize(pages.format.type, E) + widenedSize(pages.format.type, V)) * 4;
 }
 
 /** Group (entry * K + key/value head) and first row of each tile of packed sequences. */
