@@ -6,10 +6,11 @@
 // addresses and its keys: they compute the same and store the same, and nothing asks how many lanes are real.
 
 import { logSum } from "./exponential";
+import { FEW } from "./attention-few";
 import { packLanes } from "./pack";
 import { AttentionParameters } from "./parameters";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { PANEL, PANEL_BYTES, PANEL_HEADER } from "./tile-sizes";
+import { LANES, PANEL, PANEL_BYTES, PANEL_HEADER } from "./tile-sizes";
 
 export const COSINE: i32 = 1;
 export const ROOT_NORM: i32 = 2;
@@ -46,6 +47,9 @@ const SOME_FIRST: usize = 576;
 const SOME_END: usize = 580;
 const EVERY_FIRST: usize = 584;
 const EVERY_END: usize = 588;
+/** Queries of a panel that has few, else 0; and bytes of the lanes that count. */
+const FEW_QUERIES: usize = 592;
+const USED_BYTES: usize = 596;
 const QUERIES: usize = PANEL_HEADER;
 
 // @ts-ignore: decorator
@@ -115,6 +119,14 @@ export function everyFirst(panel: usize): i32 { return load<i32>(panel, EVERY_FI
 @inline
 export function everyEnd(panel: usize): i32 { return load<i32>(panel, EVERY_END); }
 
+// @ts-ignore: decorator
+@inline
+export function fewQueriesOf(panel: usize): i32 { return load<i32>(panel, FEW_QUERIES); }
+/** Bytes of a row of lanes that counts: all 8, or the first 4. */
+// @ts-ignore: decorator
+@inline
+export function usedBytes(panel: usize): usize { return load<u32>(panel, USED_BYTES); }
+
 /** The first key that any of some panels attends, and one past the last. */
 export function firstKeyOfAll(p: AttentionParameters, state: usize, panels: i32): i32 {
   let first = i32.MAX_VALUE;
@@ -138,6 +150,9 @@ export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvH
   const queries = queryLengthOf(p, entry);
   const length = p.lengths == 0 ? keyLengthOf(p, entry) : load<i32>(p.lengths + (entry << 2));
   const offset = p.offsets == 0 ? p.offset : load<i32>(p.offsets + (entry << 2));
+  const rows = p.group * queries - first;
+  store<i32>(panel, rows <= FEW ? rows : 0, FEW_QUERIES);
+  store<u32>(panel, rows <= FEW ? 16 : <u32>PANEL_BYTES, USED_BYTES);
   let lowestFirst = i32.MAX_VALUE, highestFirst = 0, lowestEnd = i32.MAX_VALUE, highestEnd = 0;
   for (let lane: i32 = 0; lane < PANEL; lane++) {
     const row = min(first + lane, p.group * queries - 1);
@@ -276,10 +291,14 @@ export function normOf(row: usize, size: i32): f32 {
 /** Divides the sums by their denominators and writes what was asked for. */
 export function finishPanel(p: AttentionParameters, panel: usize): void {
   const sums = sumsOf(p, panel);
-  writeLanes(p.valueSize, sums, inverse(v128.load(panel, SUM)), panel);
-  writeLanes(p.valueSize, sums + 16, inverse(v128.load(panel, SUM + 16)), panel + 16);
+  const few = fewQueriesOf(panel);
+  if (few > 0) writeRows(p.valueSize, sums, few, inverse(v128.load(panel, SUM)), panel);
+  else {
+    writeLanes(p.valueSize, sums, inverse(v128.load(panel, SUM)), panel);
+    writeLanes(p.valueSize, sums + 16, inverse(v128.load(panel, SUM + 16)), panel + 16);
+  }
   if (p.logSumExp) {
-    for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4)
+    for (let lane: usize = 0; lane < usedBytes(panel); lane += 4)
       store<f32>(
         load<u32>(panel + lane, LOG_SUM_EXP),
         logSum(load<f32>(panel + lane, MAXIMUM), load<f32>(panel + lane, SUM)),
@@ -291,6 +310,19 @@ export function finishPanel(p: AttentionParameters, panel: usize): void {
 function inverse(sums: v128): v128 {
   const empty = f32x4.eq(sums, f32x4.splat(0));
   return v128.andnot(f32x4.div(f32x4.splat(1), sums), empty);
+}
+
+/** Sums that are rows already, [queries][V]. */
+function writeRows(size: i32, sums: usize, count: i32, factors: v128, panel: usize): void {
+  for (let row: i32 = 0; row < count; row++) {
+    const target: usize = load<u32>(panel + (row << 2), OUTPUT);
+    const factor = v128.swizzle(factors, i32x4.splat(0x03020100 + 0x04040404 * row));
+    let k: i32 = 0;
+    for (; k + LANES <= size; k += LANES)
+      v128.store(target + (k << 2), f32x4.mul(v128.load(sums + (k << 2)), factor));
+    for (; k < size; k++) v128.store32_lane(target + (k << 2), f32x4.mul(v128.load32_splat(sums + (k << 2)), factor), 0);
+    sums += <usize>size << 2;
+  }
 }
 
 /** Four lanes of [V][8] become four rows of the output: 4 x 4 transposes, then one column at a time. */

@@ -2,11 +2,11 @@
 // again, block by block, and become e^(score - maximum) / denominator in the caller's rows; 0 where nobody looked.
 
 import { keyRows } from "./attention-keys";
-import { firstKeyOfAll, lastKeyOfAll, panelBytes, someEnd, someFirst, weightsOf } from "./attention-panel";
+import { firstKeyOfAll, lastKeyOfAll, panelBytes, someEnd, someFirst, usedBytes, weightsOf } from "./attention-panel";
 import { blockMaskExcludes, scoreBlock, storeRows } from "./attention-scores";
 import { weighBlock } from "./attention-softmax";
 import { AttentionParameters } from "./parameters";
-import { KEY_BLOCK, PANEL_BYTES } from "./tile-sizes";
+import { KEY_BLOCK } from "./tile-sizes";
 
 /** All panels over the keys of one step. */
 export function weighKeys(
@@ -32,13 +32,13 @@ export function weighKeys(
       }
       scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
       weighBlock(p, panel, to - from, scores);
-      storeRows(weightsOf(panel), from, to - from, scores);
+      storeRows(weightsOf(panel), usedBytes(panel), from, to - from, scores);
     }
   }
 }
 
 function clearRows(panel: usize, from: i32, to: i32): void {
   if (from >= to) return;
-  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4)
+  for (let lane: usize = 0; lane < usedBytes(panel); lane += 4)
     memory.fill(load<u32>(weightsOf(panel) + lane) + (from << 2), 0, (to - from) << 2);
 }

@@ -16,7 +16,7 @@
 
 import { keyRows, valueRows } from "./attention-keys";
 import {
-  finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel,
+  fewQueriesOf, finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel,
 } from "./attention-panel";
 import { blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
@@ -78,6 +78,10 @@ function attendKeys(
     if (readFrom >= readTo) continue;
     const keys = keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
     const values = valueRows(p, entry, kvHead, block, readFrom, readTo, widened);
+    if (fewQueriesOf(state) > 0 && p.storage == 0) {
+      touchRows(keys, p.keyRowStride, p.headSize, readFrom - block, readTo - block, scores);
+      touchRows(values, p.valueRowStride, p.valueSize, readFrom - block, readTo - block, scores);
+    }
     // A mask may exclude any of these keys from any lane; values that are finite need no care all the same.
     const select = (p.mask | p.blockKinds) != 0
       && someRowIsNotFinite(p, values + (readFrom - block) * p.valueRowStride, readFrom, readTo);
@@ -92,6 +96,21 @@ function attendKeys(
       addValues(p, panel, values + (from - block) * p.valueRowStride, from, to, scores, select);
     }
   }
+}
+
+/**
+ * Reads a word of every cache line, in order, and keeps nothing. With few queries keys and values come from
+ * memory, and the products walk through them in strips, which no processor foresees; this it does. The sum is stored so
+ * that the loads are not left out.
+ */
+function touchRows(rows: usize, stride: usize, size: i32, from: i32, to: i32, scratch: usize): void {
+  let seen: i32 = 0;
+  for (let row = from; row < to; row++) {
+    const start = rows + row * stride;
+    const end = start + (size << 2);
+    for (let at = start; at < end; at += 64) seen |= load<i32>(at);
+  }
+  store<i32>(scratch, seen);
 }
 
 /** The scores that the caller asked for: of every key there is, whoever may attend it. */
