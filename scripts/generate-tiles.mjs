@@ -164,7 +164,10 @@ export function fewValues${queries}x${width * LANES}(
   depth: i32, a: usize, depthStride: usize, b: usize, c: usize, cStride: usize, correction: usize,
 ): void {
 ${range(queries)
-  .map((r) => `  const row${r} = c + cStride * ${r}, correction${r} = v128.load_splat<f32>(correction, ${r * 4});`)
+  .map(
+    (r) =>
+      `  const row${r} = c + cStride * ${r}, correction${r} = v128.load_splat<f32>(correction, ${r * 4});`,
+  )
   .join("\n")}
 ${cells((r, j) => `  let c${r}_${j} = f32x4.mul(v128.load(row${r}, ${j * 16}), correction${r});`).join("\n")}
   for (let k: i32 = 0; k < depth; k++) {
