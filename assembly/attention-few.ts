@@ -1,65 +1,62 @@
 // Panels of up to 4 queries, as decoding has them: one query for each of the heads that share a key. Half or more of the
 // lanes of a panel would compute what nobody asked for, and keys and values come from memory, each used a few times
-// only. So here the lanes are keys, transposed 4 x 4 on their way from memory, for the scores, and columns of V for the
-// product with the values. Every sum adds its terms in the order in which the tiles of 8 lanes do: the bits are the same.
+// only. So here, for the scores, the lanes are keys, transposed 4 x 4 on their way from memory, or 4 queries without the
+// other 4; and for the product with the values, columns of V. Every sum adds its terms in the order in which the tiles of 8 lanes do: the bits are the same.
 //
 // Scores arrive as the softmax and the options want them, [keys][8], of which the second half is not used. Sums are kept
 // as rows, [queries][V].
 
 import {
-  fewScores1x12, fewScores1x4, fewScores2x4, fewScores2x8, fewScores3x4, fewScores3x8, fewScores4x4, fewScores4x8,
-  fewValues1x32, fewValues1x4, fewValues2x16, fewValues2x4, fewValues3x4, fewValues3x8, fewValues4x4, fewValues4x8,
+  fewScores1x12, fewScores1x4, fewScores2x12, fewScores2x4, fewValues1x32, fewValues1x4, fewValues2x16, fewValues2x4,
+  fewValues3x4, fewValues3x8, fewValues4x4, fewValues4x8, fourQueries1, fourQueries12, fourQueries4,
 } from "./generated/tiles";
-import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow, madd_f32x4 } from "./simd";
+import { gather_f32x4, interleaveHigh, interleaveLow, madd_f32x4 } from "./simd";
 import { BLOCK_BYTES, LANES, PANEL_BYTES } from "./tile-sizes";
 
 /** Queries of a panel that are few. */
 export const FEW: i32 = 4;
 
+/** Keys that a tile takes at a time: 5 of them are a block. */
+const KEYS: i32 = 12;
+
 /** Scores of `count` keys: c[key][lane], lanes past the last query repeat it. */
 export function multiplyFew(
   queries: i32, depth: i32, keys: usize, rowStride: usize, count: i32, panel: usize, scores: usize,
 ): void {
-  const together = queries == 1 ? 12 : 8;
   let key: i32 = 0;
-  for (; key + together <= count; key += together)
-    multiplyGroups(queries, together, depth, keys + key * rowStride, rowStride, panel, scores, key);
+  for (; key + KEYS <= count; key += KEYS)
+    multiplyKeys(queries, KEYS, depth, keys + key * rowStride, rowStride, panel, scores + key * PANEL_BYTES);
   for (; key + LANES <= count; key += LANES)
-    multiplyGroups(queries, LANES, depth, keys + key * rowStride, rowStride, panel, scores, key);
-  // One key four times over: nothing is read that is not there. The block of scores has room for its repetitions.
-  for (; key < count; key++) multiplyGroups(queries, LANES, depth, keys + key * rowStride, 0, panel, scores, key);
+    multiplyKeys(queries, LANES, depth, keys + key * rowStride, rowStride, panel, scores + key * PANEL_BYTES);
+  for (; key < count; key++)
+    multiplyKeys(queries, 1, depth, keys + key * rowStride, rowStride, panel, scores + key * PANEL_BYTES);
 }
 
-/** Some groups of 4 keys. What the tiles leave, [group][query][4 keys], stands one block after the scores meanwhile. */
-function multiplyGroups(
-  queries: i32, keys: i32, depth: i32, a: usize, rowStride: usize, b: usize, scores: usize, key: i32,
-): void {
+/** 12, 4 or 1 keys. With 3 or 4 queries the lanes are full of queries, which then costs less than the transposition. */
+function multiplyKeys(queries: i32, keys: i32, depth: i32, a: usize, rowStride: usize, b: usize, scores: usize): void {
+  if (queries <= 2) return multiplyGroups(queries, keys, depth, a, rowStride, b, scores);
+  switch (keys) {
+    case KEYS: return fourQueries12(depth, a, rowStride, b, scores);
+    case LANES: return fourQueries4(depth, a, rowStride, b, scores);
+    default: return fourQueries1(depth, a, rowStride, b, scores);
+  }
+}
+
+/**
+ * 1 or 2 queries: groups of 4 keys across the lanes. What the tiles leave, [group][query][4 keys], stands one block after
+ * the scores meanwhile. A key by itself is taken four times over, so that nothing is read that is not there; the block of
+ * scores has room for its repetitions.
+ */
+function multiplyGroups(queries: i32, keys: i32, depth: i32, a: usize, rowStride: usize, b: usize, scores: usize): void {
   const sums = scores + BLOCK_BYTES;
   const whole = depth & ~(LANES - 1);
-  if (keys == LANES) fourKeys(queries, whole, a, rowStride, b, sums);
-  else manyKeys(queries, whole, a, rowStride, b, sums);
+  const stride = keys == 1 ? 0 : rowStride;
+  if (keys == KEYS) queries == 1 ? fewScores1x12(whole, a, stride, b, sums) : fewScores2x12(whole, a, stride, b, sums);
+  else queries == 1 ? fewScores1x4(whole, a, stride, b, sums) : fewScores2x4(whole, a, stride, b, sums);
   for (let group: i32 = 0; group * LANES < keys; group++) {
     const groupSums = sums + group * queries * 16;
-    if (whole < depth) addTail(queries, whole, depth, a + group * LANES * rowStride, rowStride, b, groupSums);
-    spread(queries, groupSums, scores + (key + group * LANES) * PANEL_BYTES);
-  }
-}
-
-function manyKeys(queries: i32, depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
-  switch (queries) {
-    case 4: return fewScores4x8(depth, a, rowStride, b, c);
-    case 3: return fewScores3x8(depth, a, rowStride, b, c);
-    case 2: return fewScores2x8(depth, a, rowStride, b, c);
-    default: return fewScores1x12(depth, a, rowStride, b, c);
-  }
-}
-
-function fourKeys(queries: i32, depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
-  switch (queries) {
-    case 4: return fewScores4x4(depth, a, rowStride, b, c);
-    case 3: return fewScores3x4(depth, a, rowStride, b, c);
-    case 2: return fewScores2x4(depth, a, rowStride, b, c);
-    default: return fewScores1x4(depth, a, rowStride, b, c);
+    if (whole < depth) addTail(queries, whole, depth, a + group * LANES * stride, stride, b, groupSums);
+    spread(queries, groupSums, scores + group * LANES * PANEL_BYTES);
   }
 }
 
@@ -76,17 +73,14 @@ function addTail(queries: i32, from: i32, depth: i32, a: usize, rowStride: usize
   }
 }
 
-/** [query][4 keys] becomes [4 keys][query]. */
+/** [query][4 keys] of 1 or 2 queries becomes [4 keys][lane]. */
 function spread(queries: i32, sums: usize, scores: usize): void {
-  const last: usize = (queries - 1) << 4;
-  const row0 = v128.load(sums), row1 = v128.load(sums + min<usize>(16, last));
-  const row2 = v128.load(sums + min<usize>(32, last)), row3 = v128.load(sums + last);
-  const low01 = interleaveLow(row0, row1), high01 = interleaveHigh(row0, row1);
-  const low23 = interleaveLow(row2, row3), high23 = interleaveHigh(row2, row3);
-  v128.store(scores, joinLow(low01, low23));
-  v128.store(scores, joinHigh(low01, low23), PANEL_BYTES);
-  v128.store(scores, joinLow(high01, high23), 2 * PANEL_BYTES);
-  v128.store(scores, joinHigh(high01, high23), 3 * PANEL_BYTES);
+  const first = v128.load(sums), second = v128.load(sums + ((queries - 1) << 4));
+  const low = interleaveLow(first, second), high = interleaveHigh(first, second);
+  v128.store(scores, v128.shuffle<f32>(low, low, 0, 1, 1, 1));
+  v128.store(scores, v128.shuffle<f32>(low, low, 2, 3, 3, 3), PANEL_BYTES);
+  v128.store(scores, v128.shuffle<f32>(high, high, 0, 1, 1, 1), 2 * PANEL_BYTES);
+  v128.store(scores, v128.shuffle<f32>(high, high, 2, 3, 3, 3), 3 * PANEL_BYTES);
 }
 
 /** sums = sums * correction + p v for rows of sums, [queries][V]. */

@@ -22,6 +22,7 @@ import { blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores"
 import { softmaxBlock } from "./attention-softmax";
 import { addValues, someRowIsNotFinite } from "./attention-values";
 import { weighKeys } from "./attention-weights";
+import { FLOAT32 } from "./pages";
 import { AttentionParameters } from "./parameters";
 import { BLOCK_BYTES, KEY_BLOCK, PANEL, PANEL_BYTES } from "./tile-sizes";
 
@@ -78,10 +79,6 @@ function attendKeys(
     if (readFrom >= readTo) continue;
     const keys = keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
     const values = valueRows(p, entry, kvHead, block, readFrom, readTo, widened);
-    if (fewQueriesOf(state) > 0 && p.storage == 0) {
-      touchRows(keys, p.keyRowStride, p.headSize, readFrom - block, readTo - block, scores);
-      touchRows(values, p.valueRowStride, p.valueSize, readFrom - block, readTo - block, scores);
-    }
     // A mask may exclude any of these keys from any lane; values that are finite need no care all the same.
     const select = (p.mask | p.blockKinds) != 0
       && someRowIsNotFinite(p, values + (readFrom - block) * p.valueRowStride, readFrom, readTo);
@@ -91,7 +88,10 @@ function attendKeys(
       const to = min(blockEnd, someEnd(panel));
       if (from >= to) continue;
       if (p.blockKinds != 0 && blockMaskExcludes(p, panel, from, to)) continue;
+      const touch = fewQueriesOf(panel) > 0 && p.storage == FLOAT32;
+      if (touch) touchRows(keys, p.keyRowStride, p.headSize, from - block, to - block, scores);
       scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
+      if (touch) touchRows(values, p.valueRowStride, p.valueSize, from - block, to - block, scores + BLOCK_BYTES * 2 - 16);
       softmaxBlock(p, panel, to - from, scores);
       addValues(p, panel, values + (from - block) * p.valueRowStride, from, to, scores, select);
     }

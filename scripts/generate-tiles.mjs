@@ -98,13 +98,10 @@ ${byRow((i, j) => `  v128.store(c, c${i}_${j}, ${j * 16});`)}
 `;
 }
 
-/** How many groups of 4 keys, and how many vectors of a value, tiles of 1, 2, 3 and 4 queries take at a time. */
-const FEW = [
-  { keyGroups: 3, valueVectors: 8 },
-  { keyGroups: 2, valueVectors: 4 },
-  { keyGroups: 2, valueVectors: 2 },
-  { keyGroups: 2, valueVectors: 2 },
-];
+/** How many vectors of a value tiles for 1, 2, 3 and 4 queries take at a time. */
+const FEW_VALUE_VECTORS = [8, 4, 2, 2];
+/** Keys that a tile for few queries takes at a time: a block of 60 is 5 of them. */
+const FEW_KEYS = 12;
 
 /** Four keys, loaded along their depth, become four steps of depth across four keys. */
 function transposeGroup(address) {
@@ -188,12 +185,32 @@ ${cells((r, j) => `  v128.store(row${r}, c${r}_${j}, ${j * 16});`).join("\n")}
 `;
 }
 
-const few = FEW.flatMap(({ keyGroups, valueVectors }, i) => [
-  fewScoresTile(i + 1, keyGroups),
-  fewScoresTile(i + 1, 1),
-  fewValuesTile(i + 1, valueVectors),
-  fewValuesTile(i + 1, 1),
-]);
+/** Keys against 4 queries across the lanes. */
+function fourQueriesTile(keys) {
+  return `
+/** ${keys} keys against the first 4 of a panel's queries: c[key][lane], as the tiles of ${WIDTH} lanes leave it. */
+export function fourQueries${keys}(depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
+${[...strides(keys), ...range(keys).map((i) => `  let c${i} = f32x4.splat(0);`)].join("\n")}
+  for (let k: i32 = 0; k < depth; k++) {
+    const b0 = v128.load(b);
+${range(keys)
+  .map((i) => `    c${i} = madd_f32x4(v128.load_splat<f32>(${rowAddress(i)}), b0, c${i});`)
+  .join("\n")}
+    a += 4;
+    b += ${WIDTH * 4};
+  }
+${range(keys)
+  .map((i) => `  v128.store(c, c${i}, ${i * WIDTH * 4});`)
+  .join("\n")}
+}
+`;
+}
+
+const few = [
+  ...[1, 2].flatMap((queries) => [FEW_KEYS, LANES].map((keys) => fewScoresTile(queries, keys / LANES))),
+  ...[FEW_KEYS, LANES, 1].map(fourQueriesTile),
+  ...FEW_VALUE_VECTORS.flatMap((width, i) => [fewValuesTile(i + 1, width), fewValuesTile(i + 1, 1)]),
+];
 
 const heights = range(TALLEST).map((i) => i + 1);
 const source = [
