@@ -22,8 +22,13 @@ const BIASED: i32 = 2;
  * range changes the scores they stay unscaled, and the softmax scales them on the fly.
  */
 export function scoreBlock(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
+  multiplyKeys(p, panel, keys, to - from, scores);
+  shapeScores(p, panel, keys, from, to, scores);
+}
+
+/** What follows the product. */
+export function shapeScores(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
   const count = to - from;
-  multiplyKeys(p, panel, keys, count, scores);
   if (p.finalScores) {
     scaleScores(p, panel, keys, count, scores);
     if (p.softcap != 0) capScores(p, count, scores);

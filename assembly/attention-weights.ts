@@ -1,6 +1,7 @@
 // The weights, where they are asked for: once maximum and denominator of every row are known, the scores are computed
 // again, block by block, and become e^(score - maximum) / denominator in the caller's rows; 0 where nobody looked.
 
+import { readsInt8, scoreInt8, unitsAreFinite } from "./attention-int8";
 import { keyRows } from "./attention-keys";
 import { firstKeyOfAll, lastKeyOfAll, panelBytes, someEnd, someFirst, usedBytes, weightsOf } from "./attention-panel";
 import { blockMaskExcludes, scoreBlock, storeRows } from "./attention-scores";
@@ -14,11 +15,14 @@ export function weighKeys(
 ): void {
   const bytes = panelBytes(p);
   const widened = state + p.panels * bytes;
+  const direct = panels == 1 && readsInt8(p, state);
   const lowest = firstKeyOfAll(p, state, panels), highest = lastKeyOfAll(p, state, panels);
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);
     const readFrom = max(block, lowest), readTo = min(blockEnd, highest);
-    const keys: usize = readFrom >= readTo ? 0 : keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
+    // The same scores as in the first pass, to the bit: their exponentials must add up to the denominator.
+    const stored = direct && readFrom < readTo && unitsAreFinite(p, entry, kvHead, block, readFrom, readTo);
+    const keys: usize = stored || readFrom >= readTo ? 0 : keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
     for (let i: i32 = 0; i < panels; i++) {
       const panel = state + i * bytes;
       const from = min(blockEnd, max(block, someFirst(panel)));
@@ -30,7 +34,8 @@ export function weighKeys(
         clearRows(panel, from, to);
         continue;
       }
-      scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
+      if (stored) scoreInt8(p, panel, entry, kvHead, block, from, to, widened, scores);
+      else scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
       weighBlock(p, panel, to - from, scores);
       storeRows(weightsOf(panel), usedBytes(panel), from, to - from, scores);
     }

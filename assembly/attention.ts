@@ -14,9 +14,11 @@
 // lane may not attend adds exactly 0 to it: the bits of a row depend on its own query, keys and options alone.
 // A block outside the keys that a panel attends is skipped, a block at the border is cut to them.
 
+import { touch } from "./attention-few";
+import { addInt8Values, readsInt8, roundQueries, scoreInt8, unitsAreFinite } from "./attention-int8";
 import { keyRows, valueRows } from "./attention-keys";
 import {
-  fewQueriesOf, finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel,
+  correctionsOf, fewQueriesOf, finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel, sumsOf,
 } from "./attention-panel";
 import { blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
@@ -51,6 +53,7 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
   const bytes = panelBytes(p);
   if (step == 0) {
     for (let i: i32 = 0; i < panels; i++) startPanel(p, state + i * bytes, entry, kvHead, firstRow + i * PANEL);
+    if (panels == 1 && readsInt8(p, state)) roundQueries(p, state, state + p.panels * bytes);
   }
   const firstKey = (step % steps) * p.keysPerStep;
   const lastKey = min(firstKey + p.keysPerStep, keys);
@@ -67,6 +70,7 @@ function attendKeys(
   const bytes = panelBytes(p);
   const widened = state + p.panels * bytes;
   const lowest = firstKeyOfAll(p, state, panels), highest = lastKeyOfAll(p, state, panels);
+  const direct = panels == 1 && readsInt8(p, state);
   if (p.scores == 0) {
     // A window over many keys leaves most blocks to no panel at all: they are not even looked at.
     firstKey = max(firstKey, (lowest / KEY_BLOCK) * KEY_BLOCK);
@@ -77,6 +81,15 @@ function attendKeys(
     const readFrom = max(block, lowest), readTo = min(blockEnd, highest);
     if (p.scores) returnBlock(p, entry, kvHead, state, panels, block, blockEnd, widened, scores);
     if (readFrom >= readTo) continue;
+    if (direct && unitsAreFinite(p, entry, kvHead, block, readFrom, readTo)) {
+      if (p.blockKinds != 0 && blockMaskExcludes(p, state, readFrom, readTo)) continue;
+      scoreInt8(p, state, entry, kvHead, block, readFrom, readTo, widened, scores);
+      softmaxBlock(p, state, readTo - readFrom, scores);
+      addInt8Values(
+        p, state, entry, kvHead, block, readFrom, readTo, scores, sumsOf(p, state), correctionsOf(state),
+      );
+      continue;
+    }
     const keys = keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
     const values = valueRows(p, entry, kvHead, block, readFrom, readTo, widened);
     // A mask may exclude any of these keys from any lane; values that are finite need no care all the same.
@@ -88,29 +101,19 @@ function attendKeys(
       const to = min(blockEnd, someEnd(panel));
       if (from >= to) continue;
       if (p.blockKinds != 0 && blockMaskExcludes(p, panel, from, to)) continue;
-      const touch = fewQueriesOf(panel) > 0 && p.storage == FLOAT32;
-      if (touch) touchRows(keys, p.keyRowStride, p.headSize, from - block, to - block, scores);
+      const far = fewQueriesOf(panel) > 0 && p.storage == FLOAT32;
+      if (far) touchRows(keys, p.keyRowStride, p.headSize, from - block, to - block, scores);
       scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
-      if (touch) touchRows(values, p.valueRowStride, p.valueSize, from - block, to - block, scores + BLOCK_BYTES * 2 - 16);
+      if (far) touchRows(values, p.valueRowStride, p.valueSize, from - block, to - block, scores + BLOCK_BYTES * 2 - 16);
       softmaxBlock(p, panel, to - from, scores);
       addValues(p, panel, values + (from - block) * p.valueRowStride, from, to, scores, select);
     }
   }
 }
 
-/**
- * Reads a word of every cache line, in order, and keeps nothing. With few queries keys and values come from
- * memory, and the products walk through them in strips, which no processor foresees; this it does. The sum is stored so
- * that the loads are not left out.
- */
 function touchRows(rows: usize, stride: usize, size: i32, from: i32, to: i32, scratch: usize): void {
-  let seen: i32 = 0;
-  for (let row = from; row < to; row++) {
-    const start = rows + row * stride;
-    const end = start + (size << 2);
-    for (let at = start; at < end; at += 64) seen |= load<i32>(at);
-  }
-  store<i32>(scratch, seen);
+  if (stride == <usize>size << 2) return touch(rows + from * stride, rows + to * stride, scratch);
+  for (let row = from; row < to; row++) touch(rows + row * stride, rows + row * stride + (size << 2), scratch);
 }
 
 /** The scores that the caller asked for: of every key there is, whoever may attend it. */

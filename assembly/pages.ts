@@ -7,6 +7,7 @@ import { KEY_BLOCK, LANES } from "./tile-sizes";
 
 export const FLOAT32: i32 = 0;
 export const BFLOAT16: i32 = 1;
+export const INT8: i32 = 2;
 
 const LARGEST_INT8: f32 = 127;
 /** Below this, float32 has no exact 127th: such a row is stored as zeros. */

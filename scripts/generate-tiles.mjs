@@ -212,6 +212,74 @@ const few = [
   ...FEW_VALUE_VECTORS.flatMap((width, i) => [fewValuesTile(i + 1, width), fewValuesTile(i + 1, 1)]),
 ];
 
+/** Rows of int8 against queries of int16: 8 numbers a step, sums in int32. */
+function int8ScoresTile(queries, keys) {
+  const cells = (line) => range(keys).flatMap((i) => range(queries).map((r) => line(i, r)));
+  return `
+/** ${keys} keys of int8 against ${queries} queries of int16, [depth / 8][query][8]: c[key][query][4 partial sums]. */
+export function int8Scores${queries}x${keys}(depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
+${[...strides(keys), ...cells((i, r) => `  let c${i}_${r} = i32x4.splat(0);`)].join("\n")}
+  for (let k: i32 = 0; k < depth; k += 8) {
+${range(keys)
+  .map((i) => `    const a${i} = v128.load8x8_s(${rowAddress(i)});`)
+  .join("\n")}
+${range(queries)
+  .flatMap((r) => [
+    `    const b${r} = v128.load(b, ${r * 16});`,
+    ...range(keys).map((i) => `    c${i}_${r} = i32x4.add(c${i}_${r}, i32x4.dot_i16x8_s(a${i}, b${r}));`),
+  ])
+  .join("\n")}
+    a += 8;
+    b += ${queries * 16};
+  }
+${cells((i, r) => `  v128.store(c, c${i}_${r}, ${(i * queries + r) * 16});`).join("\n")}
+}
+`;
+}
+
+/** The product with values of int8, widened on the way; their units are in b already. */
+function int8ValuesTile(queries, groups) {
+  const cells = (line) => range(queries).flatMap((r) => range(2 * groups).map((j) => line(r, j)));
+  return `
+/** ${groups * 8} columns of V for ${queries} queries: c[query][column] = c * correction[query] + sum over depth of a[k][column] * b[k][query]. */
+export function int8Values${queries}x${groups * 8}(
+  depth: i32, a: usize, depthStride: usize, b: usize, c: usize, cStride: usize, correction: usize,
+): void {
+${range(queries)
+  .map(
+    (r) =>
+      `  const row${r} = c + cStride * ${r}, correction${r} = v128.load_splat<f32>(correction, ${r * 4});`,
+  )
+  .join("\n")}
+${cells((r, j) => `  let c${r}_${j} = f32x4.mul(v128.load(row${r}, ${j * 16}), correction${r});`).join("\n")}
+  for (let k: i32 = 0; k < depth; k++) {
+${range(groups)
+  .flatMap((g) => [
+    `    const words${g} = v128.load8x8_s(a, ${g * 8});`,
+    `    const a${2 * g} = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(words${g}));`,
+    `    const a${2 * g + 1} = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(words${g}));`,
+  ])
+  .join("\n")}
+${range(queries)
+  .flatMap((r) => [
+    `    const b${r} = v128.load_splat<f32>(b, ${r * 4});`,
+    ...range(2 * groups).map((j) => `    c${r}_${j} = madd_f32x4(a${j}, b${r}, c${r}_${j});`),
+  ])
+  .join("\n")}
+    a += depthStride;
+    b += ${WIDTH * 4};
+  }
+${cells((r, j) => `  v128.store(row${r}, c${r}_${j}, ${j * 16});`).join("\n")}
+}
+`;
+}
+
+const int8 = [
+  ...[6, 4, 3, 2].flatMap((keys, i) => [int8ScoresTile(i + 1, keys), int8ScoresTile(i + 1, 1)]),
+  ...[4, 2].flatMap((groups, i) => [int8ValuesTile(i + 1, groups), int8ValuesTile(i + 1, 1)]),
+  ...[3, 4].map((queries) => int8ValuesTile(queries, 1)),
+];
+
 const heights = range(TALLEST).map((i) => i + 1);
 const source = [
   header,
@@ -219,6 +287,7 @@ const source = [
   ...heights.map(valueTile),
   ...heights.map(productTile),
   ...few,
+  ...int8,
 ].join("");
 
 export function writeTiles() {
