@@ -4,6 +4,7 @@
 export { appendTile as append } from "./append";
 export { attentionTile as attention } from "./attention";
 export { copyTile as copy } from "./copy";
+export { linearAttentionTile as linearAttention } from "./linear-attention";
 export { matmulTile as matmul } from "./matmul";
 export { packTile as pack } from "./pack";
 export { rotaryTile as rotary } from "./rotary";
@@ -12,3 +13,4 @@ export { softmaxTile as softmax } from "./softmax";
 // Exported so that the optimizer keeps them functions of their own, with all registers to themselves: inlined into one
 // driver they run a third slower on Node 20.
 export * from "./generated/tiles";
+export { deltaToken8, gatedDeltaToken8, gatedToken8, gatedTokens2x8, linearToken8, linearTokens2x8 } from "./linear-attention-token";

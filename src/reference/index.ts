@@ -6,6 +6,11 @@
  */
 export type { RelativeBias, ScoreOptions as ReferenceAttentionOptions } from "../attention-options.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
+export {
+  linearAttention,
+  type ReferenceLinearAttention,
+  type ReferenceLinearAttentionOptions,
+} from "./linear-attention.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
 export {
   multiHeadAttention,
