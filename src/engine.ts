@@ -1,6 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { type AttentionOptions, type AttentionResult, attentionCall } from "./calls/attention.ts";
 import { type MatmulOptions, matmulCall } from "./calls/matmul.ts";
+import {
+  type AttentionPart,
+  type MergedAttention,
+  type MergeOptions,
+  mergeCall,
+} from "./calls/merge-attention.ts";
 import { type RotaryOptions, type RotaryTableOptions, rotaryCall } from "./calls/rotary.ts";
 import { type SoftmaxOptions, softmaxCall } from "./calls/softmax.ts";
 import type { EngineOptions } from "./engine/engine-options.ts";
@@ -71,6 +77,17 @@ export class Engine {
     options?: AttentionOptions,
   ): AttentionResult {
     return this.#runtime.runSync(attentionCall(query, key, value, options));
+  }
+
+  /** Attention over disjoint sets of keys becomes attention over all of them; see the function of that name. */
+  async mergeAttention(parts: readonly AttentionPart[], options?: MergeOptions): Promise<MergedAttention> {
+    options?.signal?.throwIfAborted();
+    return this.#runtime.run(mergeCall(parts, options), options?.signal);
+  }
+
+  /** The same here and now; see the function of that name. */
+  mergeAttentionSync(parts: readonly AttentionPart[], options?: MergeOptions): MergedAttention {
+    return this.#runtime.runSync(mergeCall(parts, options));
   }
 
   /** Matrix product; see the function of that name. */

@@ -31,6 +31,13 @@ export {
 export { AttentionError, type AttentionErrorCode } from "./errors.ts";
 export { type MatmulOptions, matmul, matmulSync } from "./matmul.ts";
 export {
+  type AttentionPart,
+  type MergedAttention,
+  type MergeOptions,
+  mergeAttention,
+  mergeAttentionSync,
+} from "./merge-attention.ts";
+export {
   type ForwardOptions,
   type ForwardResult,
   type FromStateDictOptions,

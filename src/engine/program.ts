@@ -18,6 +18,8 @@ export interface OperandSpec {
   readonly target?: Float32Array;
   readonly base?: Operand;
   readonly offset?: number;
+  /** The operands whose addresses are its contents, one 32-bit word each. */
+  readonly table?: readonly Operand[];
 }
 
 /** A kernel over some tiles. The tiles of a stage are independent; stages follow one another. */
@@ -62,6 +64,11 @@ export class Program {
   /** A place inside another operand. */
   within(base: Operand, offset: number): Operand {
     return this.operands.push({ bytes: 0, base, offset }) - 1;
+  }
+
+  /** The addresses of other operands, for a kernel that reads any number of them; written when they are known. */
+  addressTable(operands: readonly Operand[]): Operand {
+    return this.operands.push({ bytes: operands.length * 4, table: operands }) - 1;
   }
 
   /** Adds a stage; one without tiles is left out. */

@@ -7,6 +7,7 @@
 export type { RelativeBias, ScoreOptions as ReferenceAttentionOptions } from "../attention-options.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
+export { mergeAttention, type ReferenceMergeOptions, type ReferencePart } from "./merge-attention.ts";
 export {
   multiHeadAttention,
   type ReferenceLayerConfig,
