@@ -32,7 +32,7 @@ export interface ReferenceMergeOptions {
  * const row = (...data: number[]) => ({ data: Float64Array.from(data), shape: [1, data.length] });
  * const near = scaledDotProductAttention(row(1), row(0), row(10)); // one key, of score 0
  * const far = scaledDotProductAttention(row(1), row(Math.log(3)), row(50)); // another, of score ln 3
- * console.log(mergeAttention([near, far]).output.data); // Float64Array(1) [ 40 ]
+ * console.log(mergeAttention([near, far]).output.data[0]?.toFixed(4)); // 40.0000
  * ```
  */
 export function mergeAttention(
