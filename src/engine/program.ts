@@ -51,6 +51,11 @@ export class Program {
     return this.operands.push({ bytes: source.byteLength, source }) - 1;
   }
 
+  /** The addresses of other operands, for a kernel that reads any number of them; written when they are known. */
+  addressTable(operands: readonly Operand[]): Operand {
+    return this.operands.push({ bytes: operands.length * 4, table: operands }) - 1;
+  }
+
   /** Data that kernels write, delivered into `target`. */
   output(target: Float32Array): Operand {
     return this.operands.push({ bytes: target.byteLength, target }) - 1;
@@ -64,11 +69,6 @@ export class Program {
   /** A place inside another operand. */
   within(base: Operand, offset: number): Operand {
     return this.operands.push({ bytes: 0, base, offset }) - 1;
-  }
-
-  /** The addresses of other operands, for a kernel that reads any number of them; written when they are known. */
-  addressTable(operands: readonly Operand[]): Operand {
-    return this.operands.push({ bytes: operands.length * 4, table: operands }) - 1;
   }
 
   /** Adds a stage; one without tiles is left out. */
