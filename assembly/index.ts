@@ -6,6 +6,7 @@ export { attentionTile as attention } from "./attention";
 export { copyTile as copy } from "./copy";
 export { linearAttentionTile as linearAttention } from "./linear-attention";
 export { matmulTile as matmul } from "./matmul";
+export { mergeTile as merge } from "./merge";
 export { packTile as pack } from "./pack";
 export { rotaryTile as rotary } from "./rotary";
 export { softmaxTile as softmax } from "./softmax";

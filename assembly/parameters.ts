@@ -220,6 +220,38 @@ export class CopyParameters {
   targetStride: u32;
 }
 
+/**
+ * Attention over disjoint sets of keys, one part each, becomes attention over all of them; tile = `rowsPerTile` of the
+ * `batch x heads x queryLength` rows. What belongs to a row alone (logSumExp, sums) lies row by row, [B, H, L]; outputs
+ * have strides, the same in all parts.
+ */
+@unmanaged
+export class MergeParameters {
+  /** Tables of `parts` addresses: each part's output and logSumExp. */
+  outputs: usize;
+  logSumExps: usize;
+  /**
+   * Table of each part's sums, or absent. With them logSumExp is a row's maximum, and its sum stands beside it:
+   * a large maximum does not swallow the logarithm then.
+   */
+  sums: usize;
+  output: usize;
+  /** One float a row, or absent. */
+  logSumExp: usize;
+  parts: i32;
+  rows: i32;
+  rowsPerTile: i32;
+  heads: i32;
+  queryLength: i32;
+  valueSize: i32;
+  partBatchStride: u32;
+  partHeadStride: u32;
+  partRowStride: u32;
+  outputBatchStride: u32;
+  outputHeadStride: u32;
+  outputRowStride: u32;
+}
+
 /** RMS norm and rotary positions of rows of heads, some entries of `rowsPerEntry` rows; tile = `rowsPerTile` rows. */
 @unmanaged
 export class RotaryParameters {

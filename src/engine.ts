@@ -7,6 +7,12 @@ import {
   optionsOf,
 } from "./calls/attention.ts";
 import { type MatmulOptions, matmulCall } from "./calls/matmul.ts";
+import {
+  type AttentionPart,
+  type MergedAttention,
+  type MergeOptions,
+  mergeCall,
+} from "./calls/merge-attention.ts";
 import { type RotaryOptions, type RotaryTableOptions, rotaryCall } from "./calls/rotary.ts";
 import { type SoftmaxOptions, softmaxCall } from "./calls/softmax.ts";
 import type { EngineOptions } from "./engine/engine-options.ts";
@@ -91,6 +97,17 @@ export class Engine {
   ): AttentionResult;
   scaledDotProductAttentionSync(query: TensorLike, ...args: AttentionArguments): AttentionResult {
     return this.#runtime.runSync(attentionCall(query, args, this.#runtime.memory));
+  }
+
+  /** Attention over disjoint sets of keys becomes attention over all of them; see the function of that name. */
+  async mergeAttention(parts: readonly AttentionPart[], options?: MergeOptions): Promise<MergedAttention> {
+    options?.signal?.throwIfAborted();
+    return this.#runtime.run(mergeCall(parts, options), options?.signal);
+  }
+
+  /** The same here and now; see the function of that name. */
+  mergeAttentionSync(parts: readonly AttentionPart[], options?: MergeOptions): MergedAttention {
+    return this.#runtime.runSync(mergeCall(parts, options));
   }
 
   /** Matrix product; see the function of that name. */

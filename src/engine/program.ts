@@ -18,6 +18,8 @@ export interface OperandSpec {
   readonly target?: Float32Array;
   readonly base?: Operand;
   readonly offset?: number;
+  /** The operands whose addresses are its contents, one 32-bit word each. */
+  readonly table?: readonly Operand[];
 }
 
 /** A kernel over some tiles. The tiles of a stage are independent; stages follow one another. */
@@ -49,6 +51,11 @@ export class Program {
   /** Data that kernels read. */
   input(source: Elements): Operand {
     return this.operands.push({ bytes: source.byteLength, source }) - 1;
+  }
+
+  /** The addresses of other operands, for a kernel that reads any number of them; written when they are known. */
+  addressTable(operands: readonly Operand[]): Operand {
+    return this.operands.push({ bytes: operands.length * 4, table: operands }) - 1;
   }
 
   /** Data that kernels write, delivered into `target`. */

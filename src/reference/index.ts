@@ -12,6 +12,7 @@ export {
   type ReferenceLinearAttentionOptions,
 } from "./linear-attention.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
+export { mergeAttention, type ReferenceMergeOptions, type ReferencePart } from "./merge-attention.ts";
 export {
   multiHeadAttention,
   type ReferenceLayerConfig,
