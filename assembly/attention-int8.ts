@@ -7,7 +7,7 @@ import {
   int8Scores1x1, int8Scores1x6, int8Scores2x1, int8Scores2x4, int8Scores3x1, int8Scores3x3, int8Scores4x1, int8Scores4x2,
   int8Values1x32, int8Values1x8, int8Values2x16, int8Values2x8, int8Values3x8, int8Values4x8,
 } from "./generated/tiles";
-import { touch } from "./attention-few";
+import { FEW, touch } from "./attention-few";
 import { fewQueriesOf, normsOf, queriesOf } from "./attention-panel";
 import { shapeScores } from "./attention-scores";
 import { INT8, pageAt, rowInPage } from "./pages";
@@ -35,7 +35,8 @@ export function roundQueries(p: AttentionParameters, panel: usize, target: usize
     let largest: f32 = 0;
     for (let k: i32 = 0; k < p.headSize; k++) largest = max<f32>(largest, abs<f32>(load<f32>(column + k * PANEL_BYTES)));
     const unit: f32 = largest / LARGEST_INT16;
-    store<f32>(normsOf(panel) + (query << 2), unit);
+    // Lanes past the last query repeat it, here too.
+    for (let lane = query; lane < FEW; lane++) store<f32>(normsOf(panel) + (lane << 2), unit);
     const units = f32x4.splat(unit > 0 ? unit : 1);
     for (let k: i32 = 0; k < p.headSize; k++) {
       const rounded = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.div(v128.load32_splat(column + k * PANEL_BYTES), units)));

@@ -146,7 +146,7 @@ export function panelBytes(p: AttentionParameters): usize {
 }
 
 /** Sets up the lanes from row `first` on: addresses, keys they may attend, packed queries, empty sums. */
-export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
+export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32, part: i32): void {
   const queries = queryLengthOf(p, entry);
   const length = p.lengths == 0 ? keyLengthOf(p, entry) : load<i32>(p.lengths + (entry << 2));
   const offset = p.offsets == 0 ? p.offset : load<i32>(p.offsets + (entry << 2));
@@ -158,7 +158,7 @@ export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvH
     const row = min(first + lane, p.group * queries - 1);
     const i = row % queries;
     const at = panel + (lane << 2);
-    startLane(p, at, entry, kvHead * p.group + row / queries, i);
+    startLane(p, at, entry, kvHead * p.group + row / queries, i, part);
     const firstKey = firstKeyOf(p, i + offset, length);
     const endKey = max(firstKey, endKeyOf(p, i + offset, length));
     store<i32>(at, i + offset, POSITION);
@@ -206,15 +206,17 @@ function endKeyOf(p: AttentionParameters, position: i32, length: i32): i32 {
   return <i32>min<i64>(length, max<i64>(0, <i64>position + <i64>p.right + 1));
 }
 
-function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, query: i32): void {
+function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, query: i32, part: i32): void {
   const i = query + startOf(p.queryStarts, entry);
   const row: usize = entry * p.rowsBatchStride + head * p.rowsHeadStride + i;
-  const sink: f32 = p.sinks == 0 ? -Infinity : load<f32>(p.sinks + (head << 2));
+  // One part has the sink for all.
+  const sink: f32 = p.sinks == 0 || part > 0 ? -Infinity : load<f32>(p.sinks + (head << 2));
   store<f32>(lane, sink, MAXIMUM);
   // A sink is one more exponential, that of its own maximum, and carries no value.
   store<f32>(lane, sink == -Infinity ? 0 : 1, SUM);
-  store<u32>(lane, p.output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
-  if (p.logSumExp) store<u32>(lane, p.logSumExp + (row << 2), LOG_SUM_EXP);
+  const output = p.output + part * p.partOutputBytes;
+  store<u32>(lane, output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
+  if (p.logSumExp) store<u32>(lane, p.logSumExp + part * p.partRowBytes + (row << 2), LOG_SUM_EXP);
   if (p.weights) store<u32>(lane, p.weights + (row * p.keyLength << 2), WEIGHTS);
   if (p.scores) store<u32>(lane, p.scores + (row * p.keyLength << 2), SCORES);
   if (p.mask) store<u32>(lane, p.mask + entry * p.maskBatchStride + head * p.maskHeadStride + i * p.maskRowStride, MASK);
@@ -298,12 +300,17 @@ export function finishPanel(p: AttentionParameters, panel: usize): void {
     writeLanes(p.valueSize, sums + 16, inverse(v128.load(panel, SUM + 16)), panel + 16);
   }
   if (p.logSumExp) {
-    for (let lane: usize = 0; lane < usedBytes(panel); lane += 4)
-      store<f32>(
-        load<u32>(panel + lane, LOG_SUM_EXP),
-        logSum(load<f32>(panel + lane, MAXIMUM), load<f32>(panel + lane, SUM)),
-      );
+    for (let lane: usize = 0; lane < usedBytes(panel); lane += 4) finishRow(p, panel + lane);
   }
+}
+
+function finishRow(p: AttentionParameters, lane: usize): void {
+  const target: usize = load<u32>(lane, LOG_SUM_EXP);
+  const maximum = load<f32>(lane, MAXIMUM), sum = load<f32>(lane, SUM);
+  if (p.sums == 0) return store<f32>(target, logSum(maximum, sum));
+  // A merge passes over parts whose maximum is -infinity: NaN must not hide behind one.
+  store<f32>(target, sum == sum ? maximum : sum);
+  store<f32>(target - p.logSumExp + p.sums, sum);
 }
 
 /** A row with no key has sum 0 and output 0. */

@@ -10,6 +10,9 @@
 //       sums[v][8] = sums c + p v                register tiles of ROWS columns of V; p is packed already
 //   output = sums / l; logSumExp = m + ln l
 //
+// Where there are few tiles and many keys, as when a single head decodes, several tiles share the keys of a group, each as
+// if they were all; what they leave, an output, a maximum and a sum for each row, is merged by a stage of its own.
+//
 // Blocks lie at multiples of KEY_BLOCK whatever the queries are, a lane never looks at its neighbours, and a key that a
 // lane may not attend adds exactly 0 to it: the bits of a row depend on its own query, keys and options alone.
 // A block outside the keys that a panel attends is skipped, a block at the border is cut to them.
@@ -35,6 +38,8 @@ import { BLOCK_BYTES, KEY_BLOCK, PANEL, PANEL_BYTES } from "./tile-sizes";
  */
 export function attentionTile(address: usize, tile: i32, scratch: usize, step: i32): void {
   const p = changetype<AttentionParameters>(address);
+  const part = tile % p.parts;
+  tile /= p.parts;
   let group = tile / p.tilesPerGroup;
   let firstRow = (tile % p.tilesPerGroup) * p.panels * PANEL;
   if (p.tiles) {
@@ -42,8 +47,9 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
     firstRow = load<i32>(p.tiles + (tile << 3), 4);
   }
   const entry = group / p.kvHeads;
-  const keys = keyLengthOf(p, entry);
-  const steps = max(1, (keys + p.keysPerStep - 1) / p.keysPerStep);
+  const start = part * p.keysPerPart;
+  const keys = max(start, p.parts == 1 ? keyLengthOf(p, entry) : min(keyLengthOf(p, entry), start + p.keysPerPart));
+  const steps = max(1, (keys - start + p.keysPerStep - 1) / p.keysPerStep);
   if (step >= (p.weights ? 2 * steps : steps)) return;
 
   const kvHead = group % p.kvHeads;
@@ -52,10 +58,10 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
   const state = scratch + 2 * BLOCK_BYTES;
   const bytes = panelBytes(p);
   if (step == 0) {
-    for (let i: i32 = 0; i < panels; i++) startPanel(p, state + i * bytes, entry, kvHead, firstRow + i * PANEL);
+    for (let i: i32 = 0; i < panels; i++) startPanel(p, state + i * bytes, entry, kvHead, firstRow + i * PANEL, part);
     if (panels == 1 && readsInt8(p, state)) roundQueries(p, state, state + p.panels * bytes);
   }
-  const firstKey = (step % steps) * p.keysPerStep;
+  const firstKey = start + (step % steps) * p.keysPerStep;
   const lastKey = min(firstKey + p.keysPerStep, keys);
   if (step >= steps) return weighKeys(p, entry, kvHead, state, panels, firstKey, lastKey, scratch);
   attendKeys(p, entry, kvHead, state, panels, firstKey, lastKey, scratch);

@@ -12,8 +12,9 @@ export class AttentionParameters {
   key: usize;
   value: usize;
   output: usize;
-  /** One float a row, or absent. */
+  /** One float a row, or absent. Of a part: the row's maximum, whose sum of exponentials goes to `sums`. */
   logSumExp: usize;
+  sums: usize;
   /** S floats a row each, or absent. */
   weights: usize;
   scores: usize;
@@ -48,6 +49,9 @@ export class AttentionParameters {
   panels: i32;
   tilesPerGroup: i32;
   keysPerStep: i32;
+  /** Tiles that share the keys of a group, `keysPerPart` each; what they leave is merged. 1 = one tile has them all. */
+  parts: i32;
+  keysPerPart: i32;
   similarity: i32;
   offset: i32;
   /** 1: the scores are scaled and masked before the softmax; 0: only scale > 0 is left to do, and the softmax does it. */
@@ -97,6 +101,10 @@ export class AttentionParameters {
   secondBiasKeyStride: u32;
   blockBatchStride: u32;
   blockHeadStride: u32;
+
+  /** From a part's output, and from its maxima and sums, to the next part's. */
+  partOutputBytes: u32;
+  partRowBytes: u32;
 
   storedKeyBytes: u32;
   storedValueBytes: u32;

@@ -5,9 +5,10 @@ import { pageParameters } from "../cache/page-table.ts";
 import { KEY_BLOCK, PANEL, PANEL_HEADER } from "../engine/generated/kernels.ts";
 import { type Operand, Program } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
-import type { HeadLayout, HeadView } from "../validate/heads.ts";
+import { type HeadLayout, type HeadView, headLayout } from "../validate/heads.ts";
 import type { SpreadMask } from "../validate/mask.ts";
 import { type BucketTable, relativeBucket } from "../validate/relative-bias.ts";
+import { addMerge } from "./merge.ts";
 
 /** Where results go; those that are absent are not made. */
 export interface AttentionTargets {
@@ -31,6 +32,11 @@ const ENOUGH_TILES = 64;
 /** A step of a tile stays under a millisecond: at 25 GFLOP/s this many operations. */
 const STEP_WORK = 2e7;
 const MOST_SCRATCH = 1024 * 1024;
+
+/** So few tiles leave threads idle: several tiles then share the keys of a group, each with enough for a pass. */
+const FEW_TILES = 8;
+const MOST_PARTS = 32;
+const LEAST_KEYS_PER_PART: number = 8 * KEY_BLOCK;
 
 /** Wider than any key length, and small enough to be added to a position. */
 const UNBOUNDED: number = 2 ** 30;
@@ -68,6 +74,8 @@ export interface AttentionOperands {
   readonly value?: Operand;
   readonly output: Operand;
   readonly logSumExp?: Operand;
+  /** Of parts: sums of exponentials, beside their maxima in logSumExp. */
+  readonly sums?: Operand;
   readonly weights?: Operand;
   readonly scores?: Operand;
 }
@@ -79,7 +87,7 @@ export interface AttentionShape extends Omit<AttentionProblem, "query" | "key" |
   readonly value: HeadLayout;
 }
 
-/** Adds an attention to a program. */
+/** Adds an attention to a program: one stage, or where few tiles have many keys, parts of the keys and their merge. */
 export function addAttention(
   program: Program,
   problem: AttentionShape,
@@ -87,10 +95,68 @@ export function addAttention(
   output: HeadLayout,
   scoreStage: ScoreStage = "scaled",
 ): void {
+  const cut = cutAttention(problem);
+  const parts = countParts(problem, operands, cut.tilesPerGroup);
+  if (parts === 1) {
+    addStage(program, problem, operands, output, scoreStage, cut, whole);
+    return;
+  }
+  const { B, H, L, S, V } = problem;
+  const rows = B * H * L;
+  const keys = Math.ceil(S / parts / KEY_BLOCK) * KEY_BLOCK;
+  const shares: Shares = { parts, keys, outputBytes: rows * V * 4, rowBytes: rows * 4 };
+  const outputs = program.temporary(parts * shares.outputBytes);
+  const maxima = program.temporary(parts * shares.rowBytes);
+  const sums = program.temporary(parts * shares.rowBytes);
+  const partLayout = headLayout("BHLE", [B, H, L, V]);
+  const ofParts = { ...operands, output: outputs, logSumExp: maxima, sums };
+  addStage(program, problem, ofParts, partLayout, scoreStage, cut, shares);
+  addMerge(program, {
+    parts: Array.from({ length: parts }, (_, part) => ({
+      output: program.within(outputs, part * shares.outputBytes),
+      logSumExp: program.within(maxima, part * shares.rowBytes),
+      sums: program.within(sums, part * shares.rowBytes),
+    })),
+    partLayout,
+    output: operands.output,
+    outputLayout: output,
+    logSumExp: operands.logSumExp,
+  });
+}
+
+/** How the keys of a group are shared among tiles. */
+interface Shares {
+  readonly parts: number;
+  readonly keys: number;
+  /** Of one part: its output, and its maxima or sums. */
+  readonly outputBytes: number;
+  readonly rowBytes: number;
+}
+
+const whole: Shares = { parts: 1, keys: 0, outputBytes: 0, rowBytes: 0 };
+
+/** By the shape alone, so that the number of threads changes no bit. */
+function countParts(problem: AttentionShape, operands: AttentionOperands, tilesPerGroup: number): number {
+  const { B, K, S, window, packed } = problem;
+  const bounded = window[0] >= 0 || packed !== undefined;
+  if (bounded || operands.weights !== undefined || operands.scores !== undefined) return 1;
+  const tiles = Math.max(1, B * K * tilesPerGroup);
+  const wanted = Math.ceil(FEW_TILES / tiles);
+  return Math.max(1, Math.min(MOST_PARTS, wanted, Math.floor(S / LEAST_KEYS_PER_PART)));
+}
+
+function addStage(
+  program: Program,
+  problem: AttentionShape,
+  operands: AttentionOperands,
+  output: HeadLayout,
+  scoreStage: ScoreStage,
+  cut: Cut,
+  shares: Shares,
+): void {
   const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window, packed } = problem;
   const { blockMask, relativeBias, softcap, pages } = problem;
   const paged = pages && pageParameters(program, pages);
-  const cut = cutAttention(problem);
   const offsets = problem.offsets.map((offset) => Math.max(-UNBOUNDED, Math.min(UNBOUNDED, offset)));
   const booleanMask = mask?.boolean ? mask : undefined;
   const additiveMask = mask?.boolean ? undefined : mask;
@@ -106,6 +172,7 @@ export function addAttention(
       value: operands.value,
       output: operands.output,
       logSumExp: operands.logSumExp,
+      sums: operands.sums,
       weights: operands.weights,
       scores: operands.scores,
       mask: booleanMask && program.input(booleanMask.data),
@@ -132,6 +199,8 @@ export function addAttention(
       panels: cut.panels,
       tilesPerGroup: cut.tilesPerGroup,
       keysPerStep: cut.keysPerStep,
+      parts: shares.parts,
+      keysPerPart: shares.keys,
       similarity: similarities.indexOf(similarity),
       offset: offsets[0] ?? 0,
       finalScores: plain ? 0 : 1,
@@ -175,6 +244,8 @@ export function addAttention(
       blockBatchStride:
         blockMask && blockMask.B > 1 ? blockMask.H * blockMask.rows * blockMask.columns * 4 : 0,
       blockHeadStride: blockMask && blockMask.H > 1 ? blockMask.rows * blockMask.columns * 4 : 0,
+      partOutputBytes: shares.outputBytes,
+      partRowBytes: shares.rowBytes,
       storedKeyBytes: paged?.storedKeyBytes,
       storedValueBytes: paged?.storedValueBytes,
       pageValuesBytes: paged?.pageValuesBytes,
@@ -182,9 +253,11 @@ export function addAttention(
       pageValueScalesBytes: paged?.pageValueScalesBytes,
     },
     {
-      tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup,
+      tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup * shares.parts,
       // Once more over the keys where weights are asked for.
-      steps: (operands.weights === undefined ? 1 : 2) * Math.max(1, Math.ceil(S / cut.keysPerStep)),
+      steps:
+        (operands.weights === undefined ? 1 : 2) *
+        Math.max(1, Math.ceil((shares.keys || S) / cut.keysPerStep)),
       scratch: cut.scratch,
       work: 2 * B * H * L * S * (E + V),
     },
@@ -234,13 +307,15 @@ function biasByDistance({ data, heads, buckets, bidirectional, maxDistance }: Bu
 }
 
 /** How many panels a tile holds, and how many keys a step. Neither changes a bit of any row. */
-function cutAttention(problem: AttentionShape): {
-  panels: number;
-  tilesPerGroup: number;
-  keysPerStep: number;
-  scratch: number;
-  tiles: Uint32Array | undefined;
-} {
+interface Cut {
+  readonly panels: number;
+  readonly tilesPerGroup: number;
+  readonly keysPerStep: number;
+  readonly scratch: number;
+  readonly tiles: Uint32Array | undefined;
+}
+
+function cutAttention(problem: AttentionShape): Cut {
   const { B, H, K, L, E, V, packed } = problem;
   const group = K === 0 ? 0 : H / K;
   const groupPanels = Math.ceil((group * L) / PANEL);
