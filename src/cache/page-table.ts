@@ -11,6 +11,8 @@ export interface PagedKeys {
   readonly columns: number;
   /** The first page of each entry; `undefined` = 0 for all. */
   readonly firstPages: Int32Array | undefined;
+  /** Tokens of each entry. */
+  readonly lengths: readonly number[];
 }
 
 export function pageTable(format: PageFormat, entries: readonly CacheEntry[]): PagedKeys {
@@ -25,6 +27,7 @@ export function pageTable(format: PageFormat, entries: readonly CacheEntry[]): P
     addresses,
     columns,
     firstPages: dropped ? Int32Array.from(entries, ({ firstPage }) => firstPage) : undefined,
+    lengths: entries.map(({ length }) => length),
   };
 }
 
