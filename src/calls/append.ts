@@ -45,14 +45,19 @@ export function appendCall(
   const counts = readCounts(options.lengths, cache.entries.length, keys.length);
   const [keyData, valueData] = [keys, values].map(({ data }) => lasting(data as Float32Array, cache.memory));
   const growth = cache.grow(counts);
-  const program = new Program("KVCache.append");
-  addAppend(program, growth, growth.pageTable(), {
-    key: program.input(keyData!()),
-    value: program.input(valueData!()),
-    keyLayout: keys,
-    valueLayout: values,
-  });
-  return { call: { program, result: undefined }, growth };
+  try {
+    const program = new Program("KVCache.append");
+    addAppend(program, growth, growth.pageTable(), {
+      key: program.input(keyData!()),
+      value: program.input(valueData!()),
+      keyLayout: keys,
+      valueLayout: values,
+    });
+    return { call: { program, result: undefined }, growth };
+  } catch (error) {
+    growth.rollback();
+    throw error;
+  }
 }
 
 /** Making room may make memory grow, which detaches views of it, an engine's tensor among them: they are made anew. */
