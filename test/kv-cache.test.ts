@@ -3,7 +3,7 @@
  * plain arrays, however the tokens came, whatever the options, and within the house's tolerance of the float64 reference.
  */
 import { describe, expect, it } from "vitest";
-import { type AttentionResult, createBlockMask, KVCache } from "wasm-attention";
+import { type AttentionResult, createBlockMask, createEngine, KVCache } from "wasm-attention";
 import { expectAccurate, expectSameBits, plainTolerance } from "./accuracy.ts";
 import { type AttentionWhat, attentionInputs, solve } from "./attention-problem.ts";
 import { type Backend, forEachBackend } from "./backends.ts";
@@ -304,6 +304,19 @@ describe("nothing at all", () => {
       expect(cache.lengths).toEqual([61, 61]);
       expectSame(after, before, "after");
     });
+  });
+});
+
+describe("a batch of more entries than a stack holds", () => {
+  it("is like any other", async () => {
+    const batch = 130_000;
+    await using engine = createEngine({ threads: 0 });
+    const [key, value] = [normal([batch, 1, 1, 1], 1), normal([batch, 1, 1, 1], 2)];
+    using cache = new KVCache({ batch, kvHeads: 1, headDim: 1, maxLength: 1, engine });
+    cache.append(key, value);
+    expect([cache.length, cache.byteLength]).toEqual([1, batch * pageBytes(cache)]);
+    const { output } = engine.scaledDotProductAttentionSync(key, cache);
+    expectSameBits(output.data, value.data, "each sees its one token");
   });
 });
 

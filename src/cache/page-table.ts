@@ -1,6 +1,7 @@
 import type { AppendParameters } from "../engine/generated/parameters.ts";
 import type { Program } from "../engine/program.ts";
 import type { CacheEntry } from "./cache-state.ts";
+import { largest } from "./largest.ts";
 import type { PageFormat } from "./page-format.ts";
 
 /** Keys and values of a batch as pages of a cache, as kernels find them. */
@@ -16,7 +17,7 @@ export interface PagedKeys {
 }
 
 export function pageTable(format: PageFormat, entries: readonly CacheEntry[]): PagedKeys {
-  const columns = Math.max(1, ...entries.map(({ pages }) => pages.length));
+  const columns = Math.max(1, largest(entries.map(({ pages }) => pages.length)));
   const addresses = new Uint32Array(entries.length * columns);
   entries.forEach(({ pages }, b) => {
     for (let i = 0; i < pages.length; i++) addresses[b * columns + i] = pages[i]!.address;
