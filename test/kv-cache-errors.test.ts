@@ -1,17 +1,28 @@
 /** Every error a wrong use of a cache can reach, word for word; and after each of them the cache is what it was. */
 import { describe, expect, it } from "vitest";
-import { AttentionError, createBlockMask, createEngine, type Engine, KVCache, tensor } from "wasm-attention";
-import { expectSameBits } from "./accuracy.ts";
-import { engineChoices, forEachEngine } from "./backends.ts";
-import { expectAllBytes, refusal, tokensOf, zeros } from "./kv-cache-problem.ts";
-import { normal } from "./random-tensors.ts";
+import { createBlockMask, createEngine, KVCache } from "wasm-attention";
+import { forEachEngine } from "./backends.ts";
+import { expectAllBytes, refusal, zeros } from "./kv-cache-problem.ts";
+import {
+  B,
+  type Code,
+  E,
+  expectRefused,
+  expectUnchanged,
+  filled,
+  good,
+  K,
+  k,
+  looksOf,
+  query,
+  V,
+  v,
+} from "./kv-cache-refused.ts";
 
-type Code = AttentionError["code"];
 type Refused = [name: string, wrong: unknown, code: Code, message: string];
 
 const constructorNames = "batch, kvHeads, headDim, valueDim, maxLength, dtype, window, engine";
 const whole = (name: string, got: unknown) => `"${name}" expected a whole number of at least 1, got ${got}`;
-const good = { batch: 2, kvHeads: 2, headDim: 8, valueDim: 6, maxLength: 100 };
 
 describe("new KVCache", () => {
   const wrong: Refused[] = [
@@ -64,32 +75,6 @@ describe("new KVCache", () => {
     ]);
   });
 });
-
-const [B, K, E, V] = [2, 2, 8, 6];
-const [key, value] = [normal([B, K, 70, E], 1), normal([B, K, 70, V], 2)];
-const query = normal([B, 4, 1, E], 3);
-const [k, v] = [zeros(B, K, 3, E), zeros(B, K, 3, V)];
-
-function filled(engine: Engine): KVCache {
-  const cache = new KVCache({ ...good, engine });
-  cache.append(key, value, { lengths: [70, 61] });
-  return cache;
-}
-
-/** What a cache shows of itself. */
-function looksOf(cache: KVCache) {
-  const { output, logSumExp } = cache.engine.scaledDotProductAttentionSync(query, cache, {
-    returnLogSumExp: true,
-  });
-  return { lengths: cache.lengths, byteLength: cache.byteLength, data: [...output.data, ...logSumExp!.data] };
-}
-
-function expectUnchanged(cache: KVCache, before: ReturnType<typeof looksOf>): void {
-  const { data, ...rest } = looksOf(cache);
-  expect(rest).toEqual({ lengths: before.lengths, byteLength: before.byteLength });
-  expectSameBits(data, before.data, "results");
-  expectAllBytes(cache.engine, [cache]);
-}
 
 type Wrong = [name: string, args: readonly unknown[], code: Code, message: string];
 const f64 = { data: new Float64Array(B * K * 3 * E), shape: [B, K, 3, E] };
@@ -281,21 +266,6 @@ const attentions: Wrong[] = [
 /** Untyped: these arguments would not compile. */
 type Loose = Record<string, (...args: readonly unknown[]) => unknown>;
 
-async function expectRefused(
-  sync: () => unknown,
-  async: () => unknown,
-  code: Code,
-  message: string,
-): Promise<void> {
-  expect(refusal(sync)).toEqual([code, message]);
-  const error = await (async() as Promise<unknown>).then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(AttentionError);
-  expect(error).toMatchObject({ code, message });
-}
-
 describe("a refused call changes nothing", () => {
   forEachEngine((_, engine) => {
     it.each(appends)("append: %s", async (_name, args, code, message) => {
@@ -406,65 +376,5 @@ describe("a refused call changes nothing", () => {
       expect(cache.byteLength).toBe(0);
       expectAllBytes(engine(), []);
     });
-  });
-});
-
-describe.each(engineChoices)("$name", ({ kernels, threads }) => {
-  it("ERR_MEMORY leaves the cache as it was", async () => {
-    // Room for the cache, an attention and some pages more.
-    await using engine = createEngine({ kernels, threads, maxMemory: 300_000 });
-    const cache = new KVCache({ ...good, maxLength: 10_000, engine });
-    cache.append(key, value);
-    const before = looksOf(cache);
-    const [many, most] = [zeros(B, K, 4000, E), zeros(B, K, 4000, V)];
-    const page = "a page of a key/value cache needs 6720 bytes; ";
-    for (const call of [() => cache.append(many, most), () => cache.fork([0, 1]).append(many, most)]) {
-      const [code, message] = refusal(call);
-      expect([code, message.slice(0, page.length)]).toEqual(["ERR_MEMORY", page]);
-    }
-    await expect(cache.appendAsync(many, most)).rejects.toMatchObject({ code: "ERR_MEMORY" });
-    // Pages fit, but not the tokens beside them.
-    const [some, more] = [zeros(B, K, 1000, E), zeros(B, K, 1000, V)];
-    await expectRefused(
-      () => cache.append(some, more),
-      () => cache.appendAsync(some, more),
-      "ERR_MEMORY",
-      expect.stringContaining("KVCache.append needs") as never,
-    );
-    expectSameBits(looksOf(cache).data, before.data, "results");
-    expect(cache.byteLength).toBe(before.byteLength);
-    cache.append(k, v);
-    expect(cache.lengths).toEqual([73, 73]);
-    cache.dispose();
-  });
-
-  it("an engine that is disposed", async () => {
-    const engine = createEngine({ kernels, threads });
-    const cache = filled(engine);
-    await engine.dispose();
-    const gone = ["ERR_DISPOSED", "this engine is disposed"] as const;
-    await expectRefused(
-      () => cache.append(k, v),
-      () => cache.appendAsync(k, v),
-      ...gone,
-    );
-    await expectRefused(
-      () => engine.scaledDotProductAttentionSync(query, cache),
-      () => engine.scaledDotProductAttention(query, cache),
-      ...gone,
-    );
-    expect(cache.lengths).toEqual([70, 61]);
-    cache.dispose();
-  });
-
-  it("a full queue leaves the cache as it was", async () => {
-    await using engine = createEngine({ kernels, threads, queueLimit: 0 });
-    using cache = filled(engine);
-    const before = looksOf(cache);
-    const busy = Array.from({ length: 32 }, () => engine.softmax(tensor(new Float32Array(4), [4])));
-    await expect(cache.appendAsync(k, v)).rejects.toMatchObject({ code: "ERR_QUEUE_FULL" });
-    await Promise.all(busy);
-    expectUnchanged(cache, before);
-    cache.append(tokensOf(key, 0, 1), tokensOf(value, 0, 1));
   });
 });
