@@ -127,8 +127,8 @@ function returnBlock(
   p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, from: i32, to: i32, widened: usize,
   scores: usize,
 ): void {
-  // A cache holds no keys beyond an entry's length.
-  const there = p.pages == 0 || p.lengths == 0 ? to : max(from, min(to, load<i32>(p.lengths + (entry << 2))));
+  // A cache holds no keys beyond an entry's own.
+  const there = p.held == 0 ? to : max(from, min(to, load<i32>(p.held + (entry << 2))));
   const keys: usize = there == from ? 0 : keyRows(p, entry, kvHead, from, from, there, widened);
   for (let i: i32 = 0; i < panels; i++) returnScores(p, state + i * panelBytes(p), keys, from, there, to, scores);
 }

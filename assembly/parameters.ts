@@ -39,6 +39,8 @@ export class AttentionParameters {
   /** Of a cache, in place of key and value: `pageColumns` addresses of pages an entry, and each entry's first page. */
   pages: usize;
   firstPages: usize;
+  /** Of a cache, per batch entry: keys that are there, whether valid or not; absent = keyLength. */
+  held: usize;
 
   kvHeads: i32;
   group: i32;

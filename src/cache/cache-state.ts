@@ -4,6 +4,7 @@
 import type { LinearMemory } from "../engine/linear-memory.ts";
 import { AttentionError } from "../errors.ts";
 import { Growth } from "./growth.ts";
+import { largest } from "./largest.ts";
 import type { Page } from "./page.ts";
 import { PAGE_TOKENS, type PageFormat } from "./page-format.ts";
 
@@ -50,7 +51,7 @@ export class CacheState {
   }
 
   get length(): number {
-    return Math.max(0, ...this.lengths);
+    return largest(this.lengths);
   }
 
   /** Bytes of the pages that this cache made; of those that it shares and whose maker let go of them, too. */

@@ -24,6 +24,7 @@ export class Growth {
     this.copies = counts.map(() => undefined);
     try {
       this.entries = cache.entries.map((entry, b) => this.#extend(entry, counts[b]!, b));
+      this.#fill();
     } catch (error) {
       this.#discard();
       throw error;
@@ -68,6 +69,14 @@ export class Growth {
       this.#discard();
       return;
     }
+    this.#cache.settle(this.entries);
+  }
+
+  /**
+   * Marks the tokens as written before they are: a fork that is left alone with a page, while they are still on their way
+   * into it, must not write in their place. After a rollback a mark stands for nothing, and costs a copy at most.
+   */
+  #fill(): void {
     this.entries.forEach(({ pages, length, firstPage }, b) => {
       if (this.counts[b] === 0) return;
       pages.forEach((page, i) => {
@@ -75,7 +84,6 @@ export class Growth {
         page.filled = Math.max(page.filled, tokens);
       });
     });
-    this.#cache.settle(this.entries);
   }
 
   #discard(): void {

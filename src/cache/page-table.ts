@@ -1,6 +1,7 @@
 import type { AppendParameters } from "../engine/generated/parameters.ts";
 import type { Program } from "../engine/program.ts";
 import type { CacheEntry } from "./cache-state.ts";
+import { largest } from "./largest.ts";
 import type { PageFormat } from "./page-format.ts";
 
 /** Keys and values of a batch as pages of a cache, as kernels find them. */
@@ -11,10 +12,12 @@ export interface PagedKeys {
   readonly columns: number;
   /** The first page of each entry; `undefined` = 0 for all. */
   readonly firstPages: Int32Array | undefined;
+  /** Tokens of each entry. */
+  readonly lengths: readonly number[];
 }
 
 export function pageTable(format: PageFormat, entries: readonly CacheEntry[]): PagedKeys {
-  const columns = Math.max(1, ...entries.map(({ pages }) => pages.length));
+  const columns = Math.max(1, largest(entries.map(({ pages }) => pages.length)));
   const addresses = new Uint32Array(entries.length * columns);
   entries.forEach(({ pages }, b) => {
     for (let i = 0; i < pages.length; i++) addresses[b * columns + i] = pages[i]!.address;
@@ -25,6 +28,7 @@ export function pageTable(format: PageFormat, entries: readonly CacheEntry[]): P
     addresses,
     columns,
     firstPages: dropped ? Int32Array.from(entries, ({ firstPage }) => firstPage) : undefined,
+    lengths: entries.map(({ length }) => length),
   };
 }
 

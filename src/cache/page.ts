@@ -6,7 +6,7 @@ export class Page {
   readonly #memory: LinearMemory;
   /** In the order in which they came to hold it: the first is the cache that made it, as long as it holds it. */
   readonly #holders: Map<object, number> = new Map();
-  /** Tokens written so far. */
+  /** Tokens written so far, those included that are on their way. */
   filled = 0;
 
   /** @throws AttentionError `ERR_MEMORY` */

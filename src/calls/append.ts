@@ -3,6 +3,7 @@
 import type { Layout } from "../attention-options.ts";
 import type { CacheState } from "../cache/cache-state.ts";
 import type { Growth } from "../cache/growth.ts";
+import type { LinearMemory } from "../engine/linear-memory.ts";
 import { type Call, Program } from "../engine/program.ts";
 import { AttentionError } from "../errors.ts";
 import { addAppend } from "../plan/append.ts";
@@ -42,17 +43,28 @@ export function appendCall(
   checkChoice("layout", layout, ["BHLE", "BLHE"]);
   const { keys, values } = readRows(cache, key, value, layout);
   const counts = readCounts(options.lengths, cache.entries.length, keys.length);
+  const [keyData, valueData] = [keys, values].map(({ data }) => lasting(data as Float32Array, cache.memory));
   const growth = cache.grow(counts);
-  const program = new Program("KVCache.append");
-  // Making room may have made memory grow, which detaches views of an engine's tensors: they are taken anew.
-  const rows = readRows(cache, key, value, layout);
-  addAppend(program, growth, growth.pageTable(), {
-    key: program.input(rows.keys.data as Float32Array),
-    value: program.input(rows.values.data as Float32Array),
-    keyLayout: keys,
-    valueLayout: values,
-  });
-  return { call: { program, result: undefined }, growth };
+  try {
+    const program = new Program("KVCache.append");
+    addAppend(program, growth, growth.pageTable(), {
+      key: program.input(keyData!()),
+      value: program.input(valueData!()),
+      keyLayout: keys,
+      valueLayout: values,
+    });
+    return { call: { program, result: undefined }, growth };
+  } catch (error) {
+    growth.rollback();
+    throw error;
+  }
+}
+
+/** Making room may make memory grow, which detaches views of it, an engine's tensor among them: they are made anew. */
+function lasting(data: Float32Array, memory: LinearMemory): () => Float32Array {
+  if (data.buffer !== memory.buffer) return () => data;
+  const { byteOffset, length } = data;
+  return () => new Float32Array(memory.buffer, byteOffset, length);
 }
 
 function readRows(

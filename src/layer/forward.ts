@@ -1,6 +1,7 @@
 // One pass through a layer as a program: project, append to the cache where there is one, attend, project.
 
 import type { Growth } from "../cache/growth.ts";
+import { largest } from "../cache/largest.ts";
 import type { PagedKeys } from "../cache/page-table.ts";
 import { type Call, type Operand, Program } from "../engine/program.ts";
 import { addAppend } from "../plan/append.ts";
@@ -36,7 +37,7 @@ export function planPass(
   const { numHeads: H, numKvHeads: K, headDim: D } = sizes;
   const heads = projectTokens(program, layer, packed, pass);
   const pages = growth && appendTokens(program, growth, heads, [B, K, L, D]);
-  const width = growth ? Math.max(...growth.entries.map(({ length }) => length)) : heads.width;
+  const width = growth ? largest(growth.entries.map(({ length }) => length)) : heads.width;
 
   const context = program.temporary(B * L * H * D * 4);
   const perHead = needWeights

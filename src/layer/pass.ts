@@ -3,6 +3,7 @@
 import type { MaskLike } from "../attention-options.ts";
 import type { CacheState } from "../cache/cache-state.ts";
 import { stateOf } from "../cache/handle.ts";
+import { largest } from "../cache/largest.ts";
 import { readCounts } from "../calls/append.ts";
 import { AttentionError } from "../errors.ts";
 import type { KVCache } from "../kv-cache.ts";
@@ -133,7 +134,7 @@ function readCache(
 
 /** Tokens of the longest entry once those of this pass are there. */
 function lengthWith({ state, counts }: CachedPass): number {
-  return Math.max(0, ...state.lengths.map((length, b) => length + counts[b]!));
+  return largest(state.lengths.map((length, b) => length + counts[b]!));
 }
 
 function readTokens(

@@ -1,5 +1,6 @@
 // Rotary positions of a layer: tables of cosines and sines, grown as sequences get longer.
 
+import { largest } from "../cache/largest.ts";
 import { checkRotated } from "../calls/rotary.ts";
 import type { RotationTables } from "../plan/rotary.ts";
 import { type RotaryScaling, rotaryTables } from "../rotary-tables.ts";
@@ -41,7 +42,7 @@ export function readRotary(option: boolean | LayerRotary, headDim: number): Laye
   let known = make(0);
   let positions = 0;
   return (length, firsts) => {
-    const needed = Math.max(...firsts) + length;
+    const needed = largest(firsts) + length;
     if (needed > positions) {
       positions = Math.max(needed, 2 * positions);
       known = make(positions);

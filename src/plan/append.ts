@@ -1,6 +1,7 @@
 // Tokens into the pages of a cache, as a stage. Pure: sizes in, stage out.
 
 import type { Growth } from "../cache/growth.ts";
+import { largest } from "../cache/largest.ts";
 import { cacheTypes, PAGE_TOKENS, type PageFormat } from "../cache/page-format.ts";
 import { type PagedKeys, pageParameters } from "../cache/page-table.ts";
 import type { Operand, Program } from "../engine/program.ts";
@@ -56,7 +57,7 @@ function mostPages(lengths: readonly number[], counts: readonly number[]): numbe
     const from = Math.floor(lengths[b]! / PAGE_TOKENS);
     return count === 0 ? 0 : Math.ceil((lengths[b]! + count) / PAGE_TOKENS) - from;
   });
-  return Math.max(0, ...pages);
+  return largest(pages);
 }
 
 function keptCopies(program: Program, addresses: readonly number[]): Operand {

@@ -190,6 +190,7 @@ function addStage(
       tiles: cut.tiles && program.input(cut.tiles),
       pages: paged?.pages,
       firstPages: paged?.firstPages,
+      held: operands.scores && pages && perEntry(program, pages.lengths, S),
       kvHeads: K,
       group: K === 0 ? 0 : H / K,
       queryLength: L,
