@@ -208,7 +208,7 @@ export class MultiHeadAttention {
   /** Self-attention with options. */
   forward(query: TensorLike, options: ForwardOptions): Promise<ForwardResult>;
   async forward(query: TensorLike, ...rest: ForwardArguments): Promise<ForwardResult> {
-    const { signal } = forwardOptions(rest);
+    const signal = forwardOptions(rest)?.signal;
     signal?.throwIfAborted();
     const { runtime } = engineFor({ engine: this.#engine });
     const { call, growth } = this.#plan(runtime, query, rest);
@@ -275,7 +275,8 @@ type ForwardArguments =
 /** Options come last: fourth, or second where nothing but the query precedes them. */
 function forwardOptions([second, , fourth]: ForwardArguments): ForwardOptions {
   if (typeof second === "object" && second !== null && !("data" in second)) return second as ForwardOptions;
-  return fourth ?? {};
+  // Only what is absent may be absent: null is refused.
+  return fourth === undefined ? {} : fourth;
 }
 
 function seeded(options: MultiHeadAttentionOptions): LayerState {

@@ -229,6 +229,7 @@ const attentions: Wrong[] = [
     "ERR_OPTION",
     '"kvLengths" expected at most the 61 tokens that entry 1 of the cache holds, got 62',
   ],
+  ["options: null", [query, null], "ERR_OPTION", '"options" expected an object, got null'],
   ["cuSeqlens", [query, { cuSeqlens: {} }], "ERR_OPTION", '"cuSeqlens" cannot be combined with a cache'],
   [
     "a mask of another S",

@@ -76,6 +76,12 @@ const wrongs: Wrong[] = [
     "ERR_OPTION",
     '"cache" expected a KVCache, got an object',
   ],
+  [
+    "options: null",
+    () => [token, token, token, null],
+    "ERR_OPTION",
+    '"options" expected an object, got null',
+  ],
   ["null", () => [token, { cache: null }], "ERR_OPTION", '"cache" expected a KVCache, got null'],
   [
     "lengths without a cache",

@@ -78,7 +78,9 @@ export function attentionCall(
   args: AttentionArguments,
   memory: LinearMemory,
 ): Call<AttentionResult> {
-  const options = optionsOf(args) ?? {};
+  const given = optionsOf(args);
+  // Only what is absent may be absent: null is refused.
+  const options = given === undefined ? {} : given;
   const cache = stateOf(args[0]);
   const [key, value] = args as readonly TensorLike[];
   checkNames(options, names);
