@@ -5,8 +5,11 @@ export { attentionTile as attention } from "./attention";
 export { copyTile as copy } from "./copy";
 export { matmulTile as matmul } from "./matmul";
 export { packTile as pack } from "./pack";
+export { quotientTile as quotient } from "./quotient";
+export { randomFeaturesTile as randomfeatures } from "./random-features";
 export { rotaryTile as rotary } from "./rotary";
 export { softmaxTile as softmax } from "./softmax";
+export { weightedValuesTile as weightedvalues } from "./weighted-values";
 
 // Exported so that the optimizer keeps them functions of their own, with all registers to themselves: inlined into one
 // driver they run a third slower on Node 20.

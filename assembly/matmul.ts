@@ -148,7 +148,8 @@ function copyBlock(source: usize, sourceStride: usize, target: usize, targetStri
     memory.copy(target + i * targetStride, source + i * sourceStride, columns * 4);
 }
 
-function multiplyRows(
+/** Up to ROWS rows times a panel. */
+export function multiplyRows(
   height: i32, depth: i32, a: usize, rowStride: usize, depthStride: usize, b: usize, c: usize, stride: usize, first: bool,
 ): void {
   switch (height) {

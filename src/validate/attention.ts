@@ -54,7 +54,13 @@ export function readAttention(
   if (options.cuSeqlens !== undefined) return readPacked(query, key, value, options, types);
   const { similarity = "dot", causal = false, window = unbounded, softcap = 0 } = options;
   checkOptions(options);
-  const { rank, B, H, K, L, S, E, ...views } = readHeads(query, key, value, options.layout ?? "BHLE", types);
+  const { rank, B, H, K, L, S, E, V, ...views } = readHeads(
+    query,
+    key,
+    value,
+    options.layout ?? "BHLE",
+    types,
+  );
   // Heads of size 0 have scores of 0, whatever the scale.
   const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
   checkFloat("scale", scale);
@@ -69,7 +75,7 @@ export function readAttention(
     L,
     S,
     E,
-    V: views.value.size,
+    V,
     query: views.query,
     key: views.key,
     value: views.value,
@@ -106,9 +112,14 @@ function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): Block
   return mask;
 }
 
-type Heads = Pick<AttentionProblem, "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "query" | "key" | "value">;
+/** Sizes and tensors of an attention, without its options. */
+export type Heads = Pick<
+  AttentionProblem,
+  "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "V" | "query" | "key" | "value"
+>;
 
-function readHeads(
+/** Checks query, key and value against each other. */
+export function readHeads(
   query: FloatTensor,
   key: FloatTensor,
   value: FloatTensor,
@@ -125,5 +136,5 @@ function readHeads(
   const v = viewHeads("value", value, ["B", "K", "S", "V"], layout, rank, { B, K, S }, types);
   if (H > 0 && H % K !== 0)
     throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
-  return { rank, B, H, K, L, S, E, query: q, key: k, value: v };
+  return { rank, B, H, K, L, S, E, V: v.size, query: q, key: k, value: v };
 }
