@@ -231,7 +231,7 @@ export class WeightedValuesParameters {
   value: usize;
   logScales: usize;
   output: usize;
-  /** One float a row: logarithm of the factor by which all rows before it shrink; absent = rows share one maximum. */
+  /** One float a row: the logarithm of what all rows before it shrink by; absent = all rows share one maximum. */
   decays: usize;
   heads: i32;
   length: i32;
@@ -244,9 +244,6 @@ export class WeightedValuesParameters {
   outputBatchStride: u32;
   outputHeadStride: u32;
   outputRowStride: u32;
-  decayBatchStride: u32;
-  decayHeadStride: u32;
-  decayRowStride: u32;
 }
 
 /** Rows divided by their last column, which is dropped; tile as above. */

@@ -24,7 +24,7 @@ export function weightedValuesTile(address: usize, tile: i32): void {
   const logScales = p.logScales + (<usize>(head * p.length) << 2);
   const values = p.value + entry * p.valueBatchStride + within * p.valueHeadStride;
   const output = p.output + entry * p.outputBatchStride + within * p.outputHeadStride;
-  const decays = p.decays + entry * p.decayBatchStride + within * p.decayHeadStride;
+  const decays = p.decays + (<usize>(head * p.length) << 2);
 
   let maximum = largest(logScales, p.decays == 0 ? p.length : first);
   for (let j = first; j < last; j++) {
@@ -33,7 +33,7 @@ export function weightedValuesTile(address: usize, tile: i32): void {
       const before = maximum;
       maximum = max(maximum, logScale);
       // The first valid row has nothing before it that could shrink.
-      store<f32>(decays + j * p.decayRowStride, before == -Infinity ? 0 : before - maximum);
+      store<f32>(decays + (j << 2), before == -Infinity ? 0 : before - maximum);
     }
     weigh(values + j * p.valueRowStride, p.valueSize, logScale, maximum, output + j * p.outputRowStride);
   }

@@ -80,7 +80,10 @@ export function addFeatures(
   return features;
 }
 
-/** Values times e^(logScale - largest), and that weight as the last column, into rows of V + 1. */
+/**
+ * Values times e^(logScale - largest), and that weight as the last column, into rows of V + 1. With `decays`, one number a
+ * row of `[B, heads, length]`, the largest is that of the rows so far, and decays say how what was summed before shrinks.
+ */
 export function addWeightedValues(
   program: Program,
   values: HeadLayout,
@@ -89,6 +92,7 @@ export function addWeightedValues(
     readonly value: Operand;
     readonly logScales: Operand;
     readonly output: Operand;
+    readonly decays?: Operand;
   },
 ): void {
   const cut = cutRows(values, VALUE_ROWS);
