@@ -2,9 +2,6 @@
 //
 //   features of queries and keys -> values weighted, with a column of ones -> (features of keys)^T values
 //   -> features of queries times that -> quotients
-//
-// Sums over the keys are kept transposed, [V + 1, m]: their rows then read the values, and the m columns fill whole
-// panels where V + 1 columns would leave one alone in its panel.
 
 import { type Operand, Program } from "../engine/program.ts";
 import { type HeadLayout, headLayout } from "../validate/heads.ts";
@@ -64,21 +61,21 @@ function sumOverKeys(
   const wide = V + 1;
   const summed = program.temporary(B * K * wide * count * 4);
   addProduct(program, {
-    rows: wide,
-    columns: count,
+    rows: count,
+    columns: wide,
     depth: S,
     batch: B * K,
-    a: values,
-    b: keys,
+    a: keys,
+    b: values,
     result: summed,
     scale: 1,
     aRowStride: 1,
-    aDepthStride: wide,
-    bDepthStride: stride,
+    aDepthStride: stride,
+    bDepthStride: wide,
     bColumnStride: 1,
     packed: false,
-    aBatchStride: S * wide,
-    bBatchStride: S * stride,
+    aBatchStride: S * stride,
+    bBatchStride: S * wide,
   });
   // The query heads of a group lie one after the other: they are one tall matrix.
   const rows = K === 0 ? 0 : (H / K) * L;
@@ -94,8 +91,8 @@ function sumOverKeys(
     scale: 1,
     aRowStride: stride,
     aDepthStride: 1,
-    bDepthStride: 1,
-    bColumnStride: count,
+    bDepthStride: wide,
+    bColumnStride: 1,
     packed: false,
     aBatchStride: rows * stride,
     bBatchStride: wide * count,
