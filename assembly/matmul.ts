@@ -148,7 +148,7 @@ function copyBlock(source: usize, sourceStride: usize, target: usize, targetStri
     memory.copy(target + i * targetStride, source + i * sourceStride, columns * 4);
 }
 
-/** Up to ROWS rows times a panel. */
+/** Up to ROWS rows of a times a packed panel. */
 export function multiplyRows(
   height: i32, depth: i32, a: usize, rowStride: usize, depthStride: usize, b: usize, c: usize, stride: usize, first: bool,
 ): void {

@@ -198,6 +198,63 @@ export class RotaryParameters {
   outputEntryStride: u32;
 }
 
+/**
+ * Linear attention of `batch x kvHeads` heads, each with a state [headSize, valueSize]; tile = `columnsPerTile` columns of
+ * one head, step = `tokensPerStep` tokens. What there is of decay, beta and erase gate makes the update rule.
+ */
+@unmanaged
+export class LinearAttentionParameters {
+  query: usize;
+  key: usize;
+  value: usize;
+  output: usize;
+  /** Logarithms: a row of `decaySize` (headSize or 1) floats for each token, or absent = nothing is forgotten. */
+  decay: usize;
+  /** A float for each token: the delta rule; or absent. */
+  beta: usize;
+  /** A row for each token, with beta; or absent = 1. */
+  eraseGate: usize;
+  /** Absent = zeros. Must not be `presentState`: a tile may be run again from its first step. */
+  pastState: usize;
+  /** Absent = not asked for. */
+  presentState: usize;
+
+  kvHeads: i32;
+  group: i32;
+  tokens: i32;
+  headSize: i32;
+  valueSize: i32;
+  decaySize: i32;
+  columnsPerTile: i32;
+  columnTiles: i32;
+  tokensPerStep: i32;
+  /** Tokens whose decays and retrieving keys are in scratch at a time. */
+  tokensPerBlock: i32;
+  scale: f32;
+
+  queryBatchStride: u32;
+  queryHeadStride: u32;
+  queryRowStride: u32;
+  keyBatchStride: u32;
+  keyHeadStride: u32;
+  keyRowStride: u32;
+  valueBatchStride: u32;
+  valueHeadStride: u32;
+  valueRowStride: u32;
+  outputBatchStride: u32;
+  outputHeadStride: u32;
+  outputRowStride: u32;
+  decayBatchStride: u32;
+  decayHeadStride: u32;
+  decayRowStride: u32;
+  betaBatchStride: u32;
+  betaHeadStride: u32;
+  betaRowStride: u32;
+  eraseGateBatchStride: u32;
+  eraseGateHeadStride: u32;
+  eraseGateRowStride: u32;
+}
+
 /** Positive random features of the rows of heads; tile = `rowsPerTile` rows of one head. */
 @unmanaged
 export class RandomFeaturesParameters {

@@ -1,5 +1,7 @@
 // The one place where the strict and the relaxed kernel set differ in arithmetic, and lane helpers.
 
+import { LANES } from "./tile-sizes";
+
 /** a * b + c: two roundings in strict, one where relaxed SIMD and the processor fuse them. */
 // @ts-ignore: decorator
 @inline
@@ -30,6 +32,18 @@ export function largestLane(x: v128): f32 {
 
 export function sumLanes(x: v128): f32 {
   return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
+/** Loads up to four floats; the lanes beyond `count` are 0, and not read. */
+export function loadSome_f32x4(address: usize, count: i32): v128 {
+  if (count >= LANES) return v128.load(address);
+  return count > 0 ? loadTail_f32x4(address, count, 0) : f32x4.splat(0);
+}
+
+/** Stores the first of four floats; what lies beyond `count` is not touched. */
+export function storeSome_f32x4(address: usize, lanes: v128, count: i32): void {
+  if (count >= LANES) v128.store(address, lanes);
+  else if (count > 0) storeTail_f32x4(address, lanes, count);
 }
 
 /** Four floats from four addresses. */

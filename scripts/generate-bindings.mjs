@@ -34,7 +34,8 @@ export function writeParameters(source, target) {
   write(target, parts.join("\n"));
 }
 
-const kernel = ({ name }) => name.toLowerCase();
+/** `LinearAttentionParameters` belong to the export `linearAttention`. */
+const kernel = ({ name }) => name[0].toLowerCase() + name.slice(1);
 
 function record({ name, fields }) {
   const lines = fields.map(({ field, type }) =>

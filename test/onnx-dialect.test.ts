@@ -6,6 +6,8 @@ import {
   type AttentionInputs,
   attention,
   attentionAsync,
+  linearAttention,
+  linearAttentionAsync,
   matMul,
   matMulAsync,
   type RunOptions,
@@ -37,6 +39,11 @@ const operators: Readonly<Record<string, Operator>> = {
     calls: [rotaryEmbedding],
   },
   Softmax: { inputs: ["input"], outputs: ["output"], calls: [softmax, softmaxAsync] },
+  LinearAttention: {
+    inputs: ["query", "key", "value", "past_state", "decay", "beta", "erase_gate"],
+    outputs: ["output", "present_state"],
+    calls: [linearAttention, linearAttentionAsync],
+  },
   MatMul: { inputs: ["A", "B"], outputs: ["Y"], calls: [matMul, matMulAsync] },
 };
 
@@ -73,10 +80,11 @@ describe("the ONNX project's cases", () => {
   if (!onnxPresent) it.skip(`skipped: the folder ${onnxFolderName} is absent`, () => {});
   const cases = onnxCases();
   const ready = cases.filter(({ op }) => op in operators);
-  if (onnxPresent) it("are all here", () => expect(ready.length).toBe(35 + 4 + 4 + 4));
-  forEachEngine((_, engine) => {
-    for (const onnx of ready) it(onnx.name, () => check(onnx, engine()));
-  });
+  if (onnxPresent) it("are all here", () => expect(ready.length).toBe(35 + 4 + 4 + 4 + 7));
+  if (onnxPresent)
+    forEachEngine((_, engine) => {
+      for (const onnx of ready) it(onnx.name, () => check(onnx, engine()));
+    });
   for (const { op, name } of cases.filter((onnx) => !(onnx.op in operators))) it.todo(`${op}: ${name}`);
 });
 

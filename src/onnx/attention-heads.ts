@@ -45,14 +45,15 @@ function readFlat({ Q, K, V }: AttentionInputs, attributes: AttentionAttributes)
   checkWhole("q_num_heads", H, 1);
   checkWhole("kv_num_heads", heads, 1);
   const [B, L, width] = shapeOf(Q) as [number, number, number];
-  const E = split("q_num_heads", H!, "Q", width);
+  const E = splitHeads("q_num_heads", H!, "Q", width);
   checkShape("K", shapeOf(K), ["B", "S", "K*E"], { B, "K*E": heads! * E });
   const S = shapeOf(K)[1]!;
   checkShape("V", shapeOf(V), ["B", "S", "K*V"], { B, S });
-  return { B, H: H!, K: heads!, L, S, E, V: split("kv_num_heads", heads!, "V", shapeOf(V)[2]!) };
+  return { B, H: H!, K: heads!, L, S, E, V: splitHeads("kv_num_heads", heads!, "V", shapeOf(V)[2]!) };
 }
 
-function split(attribute: string, heads: number, name: string, width: number): number {
+/** The size of a head, where `width` columns hold that many. */
+export function splitHeads(attribute: string, heads: number, name: string, width: number): number {
   if (width % heads === 0) return width / heads;
   throw new AttentionError(
     "ERR_OPTION",

@@ -10,6 +10,14 @@ export {
   attentionAsync,
 } from "./attention.ts";
 export type { AttentionAttributes } from "./attention-attributes.ts";
+export {
+  type LinearAttentionAttributes,
+  type LinearAttentionInputs,
+  type LinearAttentionOutputs,
+  linearAttention,
+  linearAttentionAsync,
+  type UpdateRule,
+} from "./linear-attention.ts";
 export { type MatMulInputs, type MatMulOutputs, matMul, matMulAsync } from "./mat-mul.ts";
 export {
   type RotaryEmbeddingAttributes,

@@ -55,7 +55,7 @@ export function addFeatures(
   const features = program.temporary(floats * 4);
   const cut = cutRows(rows, FEATURE_ROWS);
   program.stage(
-    "randomfeatures",
+    "randomFeatures",
     {
       input,
       directions: directions.operand,
@@ -97,7 +97,7 @@ export function addWeightedValues(
 ): void {
   const cut = cutRows(values, VALUE_ROWS);
   program.stage(
-    "weightedvalues",
+    "weightedValues",
     {
       ...operands,
       heads: values.heads,

@@ -10,6 +10,11 @@ export type {
   PerformerScoreOptions as ReferencePerformerOptions,
 } from "../efficient-options.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
+export {
+  linearAttention,
+  type ReferenceLinearAttention,
+  type ReferenceLinearAttentionOptions,
+} from "./linear-attention.ts";
 export { linformerAttention } from "./linformer-attention.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
 export {
