@@ -46,11 +46,52 @@ function problem(size: Sizes & { m: number }, seed: number, causal: boolean) {
 }
 
 const problems = sizes.map((size, seed) => problem(size, seed, false));
+const causalSizes: (Sizes & { m: number })[] = [
+  ...sizes.filter(({ L, S }) => L === S),
+  { H: 2, L: 300, S: 300, E: 24, V: 17, m: 40 },
+];
+const causalProblems = causalSizes.map((size, seed) => problem(size, seed, true));
+
+/** Only the rows before `end` of each matrix. */
+function firstRows({ data, shape }: FloatTensor, end: number): Float32Array {
+  const [length, width] = shape.slice(-2) as [number, number];
+  return data.filter((_, n) => Math.floor(n / width) % length < end);
+}
 
 describe("performerAttention", () => {
   forEachBackend((backend) => {
     it.each(problems)("$name", async ({ inputs, options, exact, tolerance }) => {
       expectAccurate(await performer(backend, inputs, options), exact, tolerance, "output");
+    });
+
+    it.each(causalProblems)("$name", async ({ inputs, options, exact, tolerance }) => {
+      expectAccurate(await performer(backend, inputs, options), exact, tolerance, "output");
+    });
+
+    it("causal: what comes later changes nothing, not a bit, however large", async () => {
+      const { query, key, value } = attentionInputs({ H: 2, L: 270, S: 270, E: 12, V: 10 }, 7);
+      const options: Options = { features: { count: 30, seed: 2 }, causal: true };
+      const before = await performer(backend, { query, key, value }, options);
+      const spoil = (x: FloatTensor) =>
+        changed(x, (y, n) => (Math.floor(n / x.shape.at(-1)!) % 270 < 130 ? y : 1000 * y + 3));
+      const after = await performer(backend, { query, key: spoil(key), value: spoil(value) }, options);
+      expectSameBits(firstRows(after, 130), firstRows(before, 130), "output");
+    });
+
+    it("causal: layouts, groups of heads, lengths, large scores", async () => {
+      const { query, key, value } = attentionInputs({ B: 2, H: 4, K: 2, L: 37, S: 37, E: 6, V: 5 }, 3);
+      const options = { features: { count: 20, seed: 4 }, causal: true, kvLengths: [20, 37] };
+      const all = await performer(backend, { query, key, value }, options);
+      const exact = reference.performerAttention(query, key, value, options).output;
+      expectAccurate(all, exact, { absolute: 1e-5, relative: 0 }, "grouped");
+      const beside = { query: tokensFirst(query), key: tokensFirst(key), value: tokensFirst(value) };
+      const turned = await performer(backend, beside, { ...options, layout: "BLHE" });
+      expectSameBits(turned.data, tokensFirst(all).data, "BLHE");
+
+      const long = (x: FloatTensor) => changed(x, (y) => y * Math.sqrt(1e3));
+      const { data } = await performer(backend, { query: long(query), key: long(key), value }, options);
+      const large = reference.performerAttention(long(query), long(key), value, options).output;
+      expectClose(data, large.data, { absolute: 3e-3, relative: 0 }, "large scores");
     });
 
     it("reads heads beside the tokens, ranks 2 and 3, groups of heads, lengths", async () => {
@@ -138,7 +179,10 @@ describe("performerAttention", () => {
 
   it("gives the same bits on any number of threads, called either way", async () => {
     const inputs = attentionInputs({ B: 2, H: 4, K: 2, L: 500, S: 500, E: 32 }, 12);
-    await expectSameOnAllEngines((backend) => performer(backend, inputs, { features: { count: 64 } }));
+    for (const causal of [false, true])
+      await expectSameOnAllEngines((backend) =>
+        performer(backend, inputs, { features: { count: 64 }, causal }),
+      );
   });
 
   it("draws features as orthogonalRandomFeatures does", () => {

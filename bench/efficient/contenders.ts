@@ -8,6 +8,7 @@ import {
   performerAttentionSync,
   randomProjection,
 } from "wasm-attention/efficient";
+import { linearAttention } from "wasm-attention/onnx";
 import * as reference from "wasm-attention/reference";
 import { createRandom } from "../random.ts";
 
@@ -31,11 +32,14 @@ export interface Contender {
   /** What it would replace: the exact attention that sees as much. */
   readonly replaces?: string;
   /** Makes what is made once for a length: masks, projections, directions. */
-  prepare(problem: Problem): {
-    run(): void;
-    /** Row i of the result in float64. */
-    rowOf(i: number): ArrayLike<number>;
-  };
+  prepare(problem: Problem): Prepared;
+}
+
+export interface Prepared {
+  /** Computes and gives the output, `[L, E]`. */
+  run(): Float32Array;
+  /** Row i of the same in float64. */
+  rowOf(i: number): ArrayLike<number>;
 }
 
 export const exact = "exact";
@@ -61,6 +65,12 @@ export const contenders: readonly Contender[] = [
   },
   { name: `Linformer, P = ${P}`, replaces: exact, prepare: linformer },
   { name: `Performer, m = ${m}`, replaces: exact, prepare: (problem) => performer(problem, false) },
+  {
+    name: `Performer, m = ${m}, causal`,
+    replaces: exactCausal,
+    prepare: (problem) => performer(problem, true),
+  },
+  { name: "linear attention, causal", replaces: exactCausal, prepare: linear },
 ];
 
 export function createProblem(engine: Engine, L: number): Problem {
@@ -81,10 +91,10 @@ function rowOf({ data }: Tensor, i: number) {
   return { data: data.slice(i * E, (i + 1) * E), shape: [1, 1, E] };
 }
 
-function attention(problem: Problem, options: { causal?: true; window?: [number, number] }) {
+function attention(problem: Problem, options: { causal?: true; window?: [number, number] }): Prepared {
   const { engine, query, key, value, out } = problem;
   return {
-    run: () => void engine.scaledDotProductAttentionSync(query, key, value, { ...options, out }),
+    run: () => engine.scaledDotProductAttentionSync(query, key, value, { ...options, out }).output.data,
     rowOf: (i: number) => {
       const at = { ...options, queryOffset: i };
       return reference.scaledDotProductAttention(rowOf(query, i), key, value, at).output.data;
@@ -92,10 +102,10 @@ function attention(problem: Problem, options: { causal?: true; window?: [number,
   };
 }
 
-function pattern({ engine, L, query, key, value, out }: Problem, allows: MaskPredicate) {
+function pattern({ engine, L, query, key, value, out }: Problem, allows: MaskPredicate): Prepared {
   const blockMask = createBlockMask(allows, { L, S: L });
   return {
-    run: () => void engine.scaledDotProductAttentionSync(query, key, value, { blockMask, out }),
+    run: () => engine.scaledDotProductAttentionSync(query, key, value, { blockMask, out }).output.data,
     rowOf: (i: number) => {
       const bytes = Uint8Array.from({ length: L }, (_, j) => (allows(0, 0, i, j) ? 1 : 0));
       const mask = { data: bytes, shape: [1, L] };
@@ -104,23 +114,37 @@ function pattern({ engine, L, query, key, value, out }: Problem, allows: MaskPre
   };
 }
 
-function linformer({ engine, L, query, key, value, out }: Problem) {
+function linformer({ engine, L, query, key, value, out }: Problem): Prepared {
   const keyProjection = engine.tensor([P, L]);
   keyProjection.data.set(randomProjection(P, L).data);
   return {
-    run: () => void linformerAttentionSync(query, key, value, { keyProjection, out, engine }),
+    run: () => linformerAttentionSync(query, key, value, { keyProjection, out, engine }).output.data,
     rowOf: (i: number) =>
       reference.linformerAttention(rowOf(query, i), key, value, { keyProjection }).output.data,
   };
 }
 
-function performer({ engine, query, key, value, out }: Problem, causal: boolean) {
+function performer({ engine, query, key, value, out }: Problem, causal: boolean): Prepared {
   const features = orthogonalRandomFeatures(m, E, 1);
   return {
-    run: () => void performerAttentionSync(query, key, value, { features, causal, out, engine }),
+    run: () => performerAttentionSync(query, key, value, { features, causal, out, engine }).output.data,
     rowOf: (i: number) => {
       const seen = causal ? { kvLengths: [i + 1] } : {};
       return reference.performerAttention(rowOf(query, i), key, value, { features, ...seen }).output.data;
+    },
+  };
+}
+
+/** ONNX's operator under its plain rule. It makes its output anew in each call: ONNX's interface has no `out`. */
+function linear({ engine, L, query, key, value }: Problem): Prepared {
+  const heads = { q_num_heads: 1, kv_num_heads: 1, update_rule: "linear" } as const;
+  let rows: Float64Array | undefined;
+  return {
+    run: () => linearAttention({ query, key, value }, heads, { engine }).output.data,
+    rowOf: (i: number) => {
+      const [q, k, v] = [query, key, value].map(({ data }) => ({ data, shape: [1, 1, L, E] }));
+      rows ??= reference.linearAttention(q, k, v).output.data;
+      return rows.subarray(i * E, (i + 1) * E);
     },
   };
 }

@@ -2,10 +2,14 @@
 //
 //   features of queries and keys -> values weighted, with a column of ones -> (features of keys)^T values
 //   -> features of queries times that -> quotients
+//
+// With causality each query has a sum of its own: the state of a linear attention over the features, which shrinks
+// whenever a key raises the largest weight.
 
 import { type Operand, Program } from "../engine/program.ts";
 import { type HeadLayout, headLayout } from "../validate/heads.ts";
 import type { PerformerProblem } from "../validate/performer.ts";
+import { addLinearAttention, type LocatedHeads } from "./linear-attention.ts";
 import { addProduct } from "./matmul.ts";
 import {
   addDirections,
@@ -30,6 +34,7 @@ export function planPerformer(
     ? program.input(Int32Array.from(problem.lengths))
     : undefined;
   const logScales = program.temporary(B * K * S * 4);
+  const decays = problem.causal ? program.temporary(B * K * S * 4) : undefined;
   const queryData = program.input(query.data as Float32Array);
   const keyData = query.data === key.data ? queryData : program.input(key.data as Float32Array);
   const queries = addFeatures(program, query, queryData, directions, { scale, epsilon });
@@ -42,8 +47,13 @@ export function planPerformer(
     value: key.data === value.data ? keyData : program.input(value.data as Float32Array),
     logScales,
     output: values,
+    decays,
   });
-  const sums = sumOverKeys(program, problem, directions, { queries, keys, values });
+  const features = { queries, keys, values };
+  const sums =
+    decays === undefined
+      ? sumOverKeys(program, problem, directions, features)
+      : sumCausally(program, problem, directions, { ...features, decays });
   addQuotients(program, headLayout("BHLE", [B, H, L, wide]), outputLayout, {
     input: sums,
     output: program.output(target),
@@ -51,12 +61,19 @@ export function planPerformer(
   return program;
 }
 
+/** Features, and values weighted. */
+interface Summands {
+  readonly queries: Operand;
+  readonly keys: Operand;
+  readonly values: Operand;
+}
+
 /** [B, H, L, V + 1]: each query's sum of weighted values, and of weights. */
 function sumOverKeys(
   program: Program,
   { B, H, K, L, S, V }: PerformerProblem,
   { count, stride }: Directions,
-  { queries, keys, values }: { readonly queries: Operand; readonly keys: Operand; readonly values: Operand },
+  { queries, keys, values }: Summands,
 ): Operand {
   const wide = V + 1;
   const summed = program.temporary(B * K * wide * count * 4);
@@ -96,6 +113,48 @@ function sumOverKeys(
     packed: false,
     aBatchStride: rows * stride,
     bBatchStride: wide * count,
+  });
+  return result;
+}
+
+/** The same over keys up to each query's own. */
+function sumCausally(
+  program: Program,
+  { B, H, K, L, V }: PerformerProblem,
+  { count, stride }: Directions,
+  { queries, keys, values, decays }: Summands & { readonly decays: Operand },
+): Operand {
+  const wide = V + 1;
+  const result = program.temporary(B * H * L * wide * 4);
+  const rows = (operand: Operand, heads: number, size: number, rowStride: number): LocatedHeads => ({
+    operand,
+    layout: {
+      batch: B,
+      heads,
+      length: L,
+      size,
+      batchStride: heads * L * rowStride,
+      headStride: L * rowStride,
+      rowStride,
+    },
+  });
+  addLinearAttention(program, {
+    B,
+    H,
+    K,
+    L,
+    E: count,
+    V: wide,
+    query: rows(queries, H, count, stride),
+    key: rows(keys, K, count, stride),
+    value: rows(values, K, wide, wide),
+    output: rows(result, H, wide, wide),
+    decay: rows(decays, K, 1, 1),
+    beta: undefined,
+    eraseGate: undefined,
+    pastState: undefined,
+    presentState: undefined,
+    scale: 1,
   });
   return result;
 }
