@@ -62,12 +62,9 @@ export function addFeatures(
       features,
       logScales: more.logScales,
       lengths: more.lengths,
-      heads,
-      length,
+      ...cut.fields,
       headSize: size,
       count,
-      rowsPerTile: cut.rowsPerTile,
-      tilesPerHead: cut.tilesPerHead,
       scale: more.scale,
       epsilon: more.epsilon,
       inputBatchStride: rows.batchStride * 4,
@@ -100,17 +97,12 @@ export function addWeightedValues(
     "weightedValues",
     {
       ...operands,
-      heads: values.heads,
-      length: values.length,
+      ...cut.fields,
       valueSize: values.size,
-      rowsPerTile: cut.rowsPerTile,
-      tilesPerHead: cut.tilesPerHead,
       valueBatchStride: values.batchStride * 4,
       valueHeadStride: values.headStride * 4,
       valueRowStride: values.rowStride * 4,
-      outputBatchStride: output.batchStride * 4,
-      outputHeadStride: output.headStride * 4,
-      outputRowStride: output.rowStride * 4,
+      ...outputStrides(output),
     },
     { tiles: cut.tiles, work: cut.rows * (output.size + EXPONENTIAL_WORK) },
   );
@@ -128,26 +120,46 @@ export function addQuotients(
     "quotient",
     {
       ...operands,
-      heads: output.heads,
-      length: output.length,
+      ...cut.fields,
       valueSize: output.size,
-      rowsPerTile: cut.rowsPerTile,
-      tilesPerHead: cut.tilesPerHead,
       inputBatchStride: sums.batchStride * 4,
       inputHeadStride: sums.headStride * 4,
       inputRowStride: sums.rowStride * 4,
-      outputBatchStride: output.batchStride * 4,
-      outputHeadStride: output.headStride * 4,
-      outputRowStride: output.rowStride * 4,
+      ...outputStrides(output),
     },
     { tiles: cut.tiles, work: cut.rows * output.size },
   );
 }
 
-function cutRows(
-  { batch, heads, length }: HeadLayout,
-  rowsPerTile: number,
-): { rows: number; rowsPerTile: number; tilesPerHead: number; tiles: number } {
+/** Tiles of so many rows, each of one head, and what kernels are told of them. */
+function cutRows({ batch, heads, length }: HeadLayout, rowsPerTile: number): RowCut {
   const tilesPerHead = Math.ceil(length / rowsPerTile);
-  return { rows: batch * heads * length, rowsPerTile, tilesPerHead, tiles: batch * heads * tilesPerHead };
+  return {
+    rows: batch * heads * length,
+    tiles: batch * heads * tilesPerHead,
+    fields: { heads, length, rowsPerTile, tilesPerHead },
+  };
+}
+
+interface RowCut {
+  readonly rows: number;
+  readonly tiles: number;
+  readonly fields: {
+    readonly heads: number;
+    readonly length: number;
+    readonly rowsPerTile: number;
+    readonly tilesPerHead: number;
+  };
+}
+
+function outputStrides({ batchStride, headStride, rowStride }: HeadLayout): {
+  outputBatchStride: number;
+  outputHeadStride: number;
+  outputRowStride: number;
+} {
+  return {
+    outputBatchStride: batchStride * 4,
+    outputHeadStride: headStride * 4,
+    outputRowStride: rowStride * 4,
+  };
 }
