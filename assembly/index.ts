@@ -8,8 +8,11 @@ export { linearAttentionTile as linearAttention } from "./linear-attention";
 export { matmulTile as matmul } from "./matmul";
 export { mergeTile as merge } from "./merge";
 export { packTile as pack } from "./pack";
+export { quotientTile as quotient } from "./quotient";
+export { randomFeaturesTile as randomFeatures } from "./random-features";
 export { rotaryTile as rotary } from "./rotary";
 export { softmaxTile as softmax } from "./softmax";
+export { weightedValuesTile as weightedValues } from "./weighted-values";
 
 // Exported so that the optimizer keeps them functions of their own, with all registers to themselves: inlined into one
 // driver they run a third slower on Node 20.

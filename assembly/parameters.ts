@@ -346,3 +346,69 @@ export class LinearAttentionParameters {
   eraseGateHeadStride: u32;
   eraseGateRowStride: u32;
 }
+
+/** Positive random features of the rows of heads; tile = `rowsPerTile` rows of one head. */
+@unmanaged
+export class RandomFeaturesParameters {
+  input: usize;
+  /** Directions, packed in panels [count / 8][headSize][8]. */
+  directions: usize;
+  /** [batch, heads, length] rows of `count` features. */
+  features: usize;
+  /** One float a row: the logarithm of what its features were divided by; or absent. */
+  logScales: usize;
+  /** Per batch entry: number of valid rows; absent = all. */
+  lengths: usize;
+  heads: i32;
+  length: i32;
+  headSize: i32;
+  count: i32;
+  rowsPerTile: i32;
+  tilesPerHead: i32;
+  /** Factor on the rows. */
+  scale: f32;
+  epsilon: f32;
+  inputBatchStride: u32;
+  inputHeadStride: u32;
+  inputRowStride: u32;
+  featureStride: u32;
+}
+
+/** Values weighted by what their keys' features were divided by, the weight as one more column; tile as above. */
+@unmanaged
+export class WeightedValuesParameters {
+  value: usize;
+  logScales: usize;
+  output: usize;
+  /** One float a row: the logarithm of what all rows before it shrink by; absent = all rows share one maximum. */
+  decays: usize;
+  heads: i32;
+  length: i32;
+  valueSize: i32;
+  rowsPerTile: i32;
+  tilesPerHead: i32;
+  valueBatchStride: u32;
+  valueHeadStride: u32;
+  valueRowStride: u32;
+  outputBatchStride: u32;
+  outputHeadStride: u32;
+  outputRowStride: u32;
+}
+
+/** Rows divided by their last column, which is dropped; tile as above. */
+@unmanaged
+export class QuotientParameters {
+  input: usize;
+  output: usize;
+  heads: i32;
+  length: i32;
+  valueSize: i32;
+  rowsPerTile: i32;
+  tilesPerHead: i32;
+  inputBatchStride: u32;
+  inputHeadStride: u32;
+  inputRowStride: u32;
+  outputBatchStride: u32;
+  outputHeadStride: u32;
+  outputRowStride: u32;
+}

@@ -25,6 +25,15 @@ export function storeTail_f32x4(address: usize, lanes: v128, count: i32): void {
   if (count > 2) v128.store32_lane(address, lanes, 2, 8);
 }
 
+export function largestLane(x: v128): f32 {
+  const pairs = f32x4.pmax(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(f32x4.pmax(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2)), 0);
+}
+
+export function sumLanes(x: v128): f32 {
+  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
+}
+
 /** Loads up to four floats; the lanes beyond `count` are 0, and not read. */
 export function loadSome_f32x4(address: usize, count: i32): v128 {
   if (count >= LANES) return v128.load(address);

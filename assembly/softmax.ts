@@ -9,7 +9,7 @@ import {
   coefficient2, coefficient3, coefficient4, coefficient5, coefficient6, exponential_f32x4, ln2, ln2Rest, log2e, lowest, one, rounder,
 } from "./exponential";
 import { SoftmaxParameters } from "./parameters";
-import { gather_f32x4, loadTail_f32x4, storeTail_f32x4 } from "./simd";
+import { gather_f32x4, largestLane, loadTail_f32x4, storeTail_f32x4, sumLanes } from "./simd";
 import { LANES } from "./tile-sizes";
 
 const NO_MASK: i32 = 0;
@@ -80,18 +80,9 @@ function excludeLanes(t: v128, keep0: u32, keep1: u32, keep2: u32, keep3: u32): 
   return v128.bitselect(f32x4.splat(-Infinity), t, i32x4.eq(keep, i32x4.splat(0)));
 }
 
-function largestLane(x: v128): f32 {
-  const pairs = f32x4.pmax(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
-  return f32x4.extract_lane(f32x4.pmax(pairs, v128.shuffle<f32>(pairs, pairs, 1, 0, 3, 2)), 0);
-}
-
 /** -infinity would turn -infinity - maximum into NaN: a slice with nothing to keep subtracts 0. */
 function finiteMaximum(maximum: f32): f32 {
   return maximum == -Infinity ? 0 : maximum;
-}
-
-function sumLanes(x: v128): f32 {
-  return f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 1) + (f32x4.extract_lane(x, 2) + f32x4.extract_lane(x, 3));
 }
 
 /** Replaces t by e^(t - maximum) and returns their sum. */

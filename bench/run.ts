@@ -3,7 +3,6 @@
  * Every result is checked before anything is timed; after a mismatch there are no figures, and the exit
  * code is 1.
  */
-import fs from "node:fs";
 import path from "node:path";
 import { createAttentionCase } from "./attention-case.ts";
 import type { Case } from "./case.ts";
@@ -19,6 +18,7 @@ import { createPeak, type Peak, runsHere } from "./peak/peak.ts";
 import { formatCase, formatMachine } from "./print.ts";
 import { type Shape, shapes } from "./shapes.ts";
 import { createSoftmaxCase } from "./softmax-case.ts";
+import { writeJson } from "./write-json.ts";
 
 type Peaks = Partial<Record<KernelSet, Peak>>;
 
@@ -120,14 +120,6 @@ function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): CaseFig
   const timings = measureInTurn([...peakCandidates, ...benchmark.entries], patience);
   const rates = sets.map(([set, { flops }], i) => [set, rateOf(flops, timings[i])]);
   return summarizeCase(benchmark, timings.slice(sets.length), Object.fromEntries(rates));
-}
-
-function writeJson(file: string, content: unknown): void {
-  fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  // Six digits: more than noise leaves meaning to, and lines that can be compared.
-  const shorten = (_key: string, x: unknown) =>
-    typeof x === "number" && !Number.isInteger(x) ? Number(x.toPrecision(6)) : x;
-  fs.writeFileSync(file, `${JSON.stringify(content, shorten, 2)}\n`);
 }
 
 function print(text: string): 0 {

@@ -8,6 +8,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { createBlockMask, createEngine, tensor } from "wasm-attention";
+import { bigBird, longformer } from "wasm-attention/efficient";
 
 const folder = path.join(import.meta.dirname, "..", "docs", "images", "masks");
 const { values: options } = parseArgs({ options: { check: { type: "boolean", default: false } } });
@@ -90,6 +91,27 @@ function figures() {
       title: "Block masks: empty, partial and full blocks",
       cell: 9,
       panels: blockMasks(),
+    },
+    "big-bird": {
+      title: "BigBird: window, global and random blocks",
+      cell: 5,
+      panels: [
+        bigBirdPanel("windowBlocks: 3", "each block and its neighbours", {
+          globalBlocks: 0,
+          randomBlocks: 0,
+        }),
+        bigBirdPanel("globalBlocks: 1", "sees all, seen by all", { randomBlocks: 0 }),
+        bigBirdPanel("randomBlocks: 2", "two more in each row", {}),
+      ],
+    },
+    longformer: {
+      title: "Longformer: windows, dilated windows and global tokens",
+      cell: 9,
+      panels: [
+        longformerPanel("window: 6", "3 keys on either side", { window: 6 }),
+        longformerPanel("dilation: 2", "every other key", { window: 6, dilation: 2 }),
+        longformerPanel("globalTokens: [0, 9]", "window: 6", { window: 6, globalTokens: [0, 9] }),
+      ],
     },
     mask: {
       title: "Masks given as tensors",
@@ -236,6 +258,20 @@ function blockMasks() {
     cells: scores({ L: 20, S: 20 }, { blockMask }),
     blockMask,
   }));
+}
+
+function bigBirdPanel(code, note, more) {
+  const options = { length: 40, blockSize: 4, globalBlocks: 1, windowBlocks: 3, randomBlocks: 2, seed: 1 };
+  return patternPanel(code, note, bigBird({ ...options, ...more }), 40);
+}
+
+function longformerPanel(code, note, options) {
+  return patternPanel(code, note, longformer(options), 20);
+}
+
+function patternPanel(code, note, pattern, length) {
+  const blockMask = createBlockMask(pattern, { L: length, S: length, blockSize: 4 });
+  return { code, note, cells: scores({ L: length, S: length }, { blockMask }), blockMask };
 }
 
 /** The same mask in the letters of whoever takes it: that for a key to attend to, and that for one to ignore. */
@@ -528,9 +564,10 @@ function drawLegend(panels, scale = "score") {
   const square = (fill) => `<rect class="${fill}" width="14" height="14" rx="3" stroke="none"/>`;
   const range = panels.find((panel) => panel.range)?.range;
   const all = panels.flatMap(({ cells }) => cells.flat());
+  const partial = panels.some(({ blockMask }) => blockMask?.count().partial > 0);
   if (panels[0].blockMask) {
     add(square("full"), 14, "full block");
-    add(square("on"), 14, "partial block");
+    if (partial) add(square("on"), 14, "partial block");
     add('<path class="line" d="M.5 .5h13v13h-13z"/>', 14, "empty block: not computed");
   } else if (range) {
     const steps = Array.from({ length: 7 }, (_, n) => range[0] + ((range[1] - range[0]) * n) / 6);
@@ -540,7 +577,8 @@ function drawLegend(panels, scale = "score") {
     });
     add(bar.join(""), 84, `${scale}: ${sign(range[0])} to ${sign(range[1])}`);
   } else add(square("on"), 14, "attended");
-  if (all.includes(EXCLUDED)) add('<path class="off dot" stroke-width="3.2" d="M7 7h0"/>', 14, "excluded");
+  if (all.includes(EXCLUDED) && (partial || !panels[0].blockMask))
+    add('<path class="off dot" stroke-width="3.2" d="M7 7h0"/>', 14, "excluded");
   if (panels.some(({ position }) => position !== undefined))
     add(
       `${square("on")}<path class="own dot" stroke-width="4.8" d="M7 7h0"/>`,

@@ -1,7 +1,7 @@
-// Fills README.md with the figures of bench/results/*.json: whatever stands between a line <!-- figures:NAME --> and the
-// next <!-- /figures -->.
+// Fills README.md and docs/efficient-attention.md with the figures of bench/results/*.json: whatever stands between a
+// line <!-- figures:NAME --> and the next <!-- /figures -->.
 //   node scripts/update-readme.mjs [--check] [--results FOLDER] [--readme FILE]
-//   --check   changes nothing; exit code 1 if the README or a chart in it does not say what the files say
+//   --check   changes nothing; exit code 1 if a document or a chart in it does not say what the files say
 import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
@@ -14,9 +14,12 @@ import {
   formatTime,
   formatTimes,
   readDigest,
+  readEfficient,
   readResults,
   titleOf,
 } from "../bench/charts/results.mjs";
+import { efficientRegions } from "./efficient-figures.mjs";
+import { align, unbroken } from "./markdown-table.mjs";
 
 const root = path.join(import.meta.dirname, "..");
 const kinds = { matmul: "Matrix product", softmax: "Softmax" };
@@ -29,8 +32,8 @@ const tableCases = [
   "bert-scores",
 ];
 
-/** What each region says, by its name. */
-const regions = { chart, table };
+/** What each region of the README says, by its name. */
+const readmeRegions = { chart, table };
 
 const { values: options } = parseArgs({
   options: {
@@ -47,19 +50,29 @@ try {
 }
 
 function main() {
-  const results = readResults(options.results);
-  const found = fs.readFileSync(options.readme, "utf8");
-  const filled = fill(found, results);
-  if (!options.check) {
-    fs.writeFileSync(options.readme, filled);
-    return 0;
-  }
-  const problems = [...compare(found, filled), ...checkImages(found, results)];
+  const documents = [
+    { file: options.readme, regions: readmeRegions, results: readResults(options.results) },
+    {
+      file: path.join(root, "docs", "efficient-attention.md"),
+      regions: efficientRegions,
+      results: readEfficient(options.results),
+    },
+  ];
+  const problems = documents.flatMap(update);
   for (const problem of problems) console.error(problem);
   return problems.length > 0 ? 1 : 0;
 }
 
-function fill(text, results) {
+/** Fills a document, or says what it should say. */
+function update({ file, regions, results }) {
+  const found = fs.readFileSync(file, "utf8");
+  const filled = fill(found, regions, results);
+  if (options.check) return [...compare(file, found, filled), ...checkImages(file, found, results)];
+  fs.writeFileSync(file, filled);
+  return [];
+}
+
+function fill(text, regions, results) {
   const unfilled = new Set(Object.keys(regions));
   const filled = text.replace(
     /(<!-- figures:(\S+) -->\n)(.*?)(<!-- \/figures -->)/gs,
@@ -73,17 +86,17 @@ function fill(text, results) {
   return filled;
 }
 
-function compare(found, filled) {
+function compare(file, found, filled) {
   if (found === filled) return [];
   const lines = filled.split("\n");
   const at = found.split("\n").findIndex((line, i) => line !== lines[i]);
-  const place = `${path.basename(options.readme)}:${at + 1}`;
+  const place = `${path.basename(file)}:${at + 1}`;
   return [`${place}: should say "${lines[at] ?? ""}"; run "node scripts/update-readme.mjs"`];
 }
 
 /** Charts must be there and of these figures. Other images need only be there. */
-function checkImages(text, { digest }) {
-  const folder = path.dirname(options.readme);
+function checkImages(document, text, { digest }) {
+  const folder = path.dirname(document);
   const images = [...text.matchAll(/!\[[^\]]*\]\((?!\w+:)([^)\s]+)\)/g)].map(([, file]) => file);
   return images.flatMap((image) => {
     const file = path.join(folder, image);
@@ -133,19 +146,6 @@ function table({ machine, sides }) {
   ].join("\n");
 }
 
-/** A table as the formatter writes it: the first two columns to the left, figures to the right. */
-function align(rows) {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  const isText = (column) => column < 2;
-  const rule = widths.map((width, column) =>
-    isText(column) ? "-".repeat(width) : `${"-".repeat(width - 1)}:`,
-  );
-  const pad = (cell, column) =>
-    isText(column) ? cell.padEnd(widths[column]) : cell.padStart(widths[column]);
-  const [head, ...body] = rows.map((cells) => cells.map(pad));
-  return [head, rule, ...body].map((cells) => `| ${cells.join(" | ")} |`);
-}
-
 /** One case; a cell holds a line for each side. */
 function tableRow(sides, name) {
   const works = sides.map((side) => ({ side, work: findCase(side, name) }));
@@ -172,9 +172,4 @@ function tableRow(sides, name) {
     ),
     cell((one) => share(ours(one)[0])),
   ];
-}
-
-/** With spaces at which no line breaks. */
-function unbroken(text) {
-  return text.replaceAll(" ", "\u00a0");
 }

@@ -2,13 +2,18 @@
 //   npm --prefix bench/charts start [-- RESULTS_FOLDER [IMAGES_FOLDER]]
 import fs from "node:fs";
 import path from "node:path";
-import { imagesFolder, readResults, resultsFolder } from "./results.mjs";
+import { createEfficientChart } from "./efficient.mjs";
+import { imagesFolder, readEfficient, readResults, resultsFolder } from "./results.mjs";
 import { createShapesChart } from "./shapes.mjs";
 import { createSpeedChart } from "./speed.mjs";
 
 const [from = resultsFolder, to = imagesFolder] = process.argv.slice(2);
 const results = readResults(from);
-const charts = { "speed.svg": createSpeedChart(results), "shapes.svg": createShapesChart(results) };
+const charts = {
+  "speed.svg": createSpeedChart(results),
+  "shapes.svg": createShapesChart(results),
+  "efficient.svg": createEfficientChart(readEfficient(from)),
+};
 
 fs.mkdirSync(to, { recursive: true });
 for (const [name, text] of Object.entries(charts)) {

@@ -28,16 +28,31 @@ const colours = {
   onBar: ["#fefefe", "#0e1116"],
 };
 
+/** Those of line charts. */
+const lineColours = {
+  grid: ["#e4e8ed", "#262c34"],
+  exact: ["#24292e", "#e6edf3"],
+  blue: ["#2a6fc4", "#62a6f7"],
+  green: ["#0d7c60", "#3ab890"],
+  orange: ["#b3590b", "#ee9444"],
+  violet: ["#8a3fb0", "#c58be0"],
+  red: ["#b83152", "#f2758f"],
+};
+
 /** The colours by name, as drawn. */
-export const palette = Object.fromEntries(Object.entries(colours).map(([name, [light]]) => [name, light]));
+export const palette = Object.fromEntries(
+  Object.entries({ ...colours, ...lineColours }).map(([name, [light]]) => [name, light]),
+);
 
 export const width = 800;
 export const margin = 28;
 export const inner = width - 2 * margin;
 
-const darkStyle = Object.values(colours)
-  .map(([light, dark]) => `[fill="${light}"]{fill:${dark}}[stroke="${light}"]{stroke:${dark}}`)
-  .join("\n");
+function darkStyle(pairs) {
+  return pairs
+    .map(([light, dark]) => `[fill="${light}"]{fill:${dark}}[stroke="${light}"]{stroke:${dark}}`)
+    .join("\n");
+}
 
 const fonts = "-apple-system, BlinkMacSystemFont, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif";
 
@@ -61,10 +76,13 @@ export function createPage({ title, subtitle, panels, notes, description, digest
   const ground = element("rect", { x: 0.5, y: 0.5, width: width - 1, rx: 6 });
   ground.setAttribute("fill", palette.ground);
   ground.setAttribute("stroke", palette.border);
+  const drawn = panels.map(({ group }) => group.outerHTML).join("");
+  const lines = Object.values(lineColours).filter(([light]) => drawn.includes(light));
+  const dark = darkStyle([...Object.values(colours), ...lines]);
   page.append(
     element("title", { id: "title" }, title),
     element("desc", { id: "description" }, description),
-    element("style", {}, `\n@media (prefers-color-scheme: dark) {\n${darkStyle}\n}\n`),
+    element("style", {}, `\n@media (prefers-color-scheme: dark) {\n${dark}\n}\n`),
     ground,
   );
 

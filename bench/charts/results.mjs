@@ -25,16 +25,26 @@ export function readResults(folder = resultsFolder) {
   const machines = new Set(read.map(({ result }) => describeMachine(result.machine)));
   if (machines.size > 1)
     throw new Error(`figures of different machines do not compare: ${[...machines].join("; ")}`);
-  const figures = JSON.stringify(read.map(({ result }) => result));
-  const digest = crypto.createHash("sha256").update(figures).digest("hex").slice(0, 16);
-  return { machine: read[0].result.machine, sides: read, digest };
+  return { machine: read[0].result.machine, sides: read, digest: digestOf(read.map(({ result }) => result)) };
+}
+
+/** Reads the figures of the efficient variants. */
+export function readEfficient(folder = resultsFolder) {
+  const result = readJson(path.join(folder, "efficient.json"), 'run "npm run bench:efficient"');
+  return { ...result, digest: digestOf(result) };
+}
+
+function digestOf(figures) {
+  return crypto.createHash("sha256").update(JSON.stringify(figures)).digest("hex").slice(0, 16);
 }
 
 function readResult(folder, major) {
-  const file = path.join(folder, `${major}.json`);
-  if (!fs.existsSync(file))
-    throw new Error(`${path.relative(root, file)} is missing: run "npm run bench" on Node ${major}`);
-  return { result: JSON.parse(fs.readFileSync(file, "utf8")) };
+  return { result: readJson(path.join(folder, `${major}.json`), `run "npm run bench" on Node ${major}`) };
+}
+
+function readJson(file, remedy) {
+  if (!fs.existsSync(file)) throw new Error(`${path.relative(root, file)} is missing: ${remedy}`);
+  return JSON.parse(fs.readFileSync(file, "utf8"));
 }
 
 /** The case of that name in a side's figures, or nothing. */

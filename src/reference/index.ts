@@ -5,12 +5,17 @@
  * @module
  */
 export type { RelativeBias, ScoreOptions as ReferenceAttentionOptions } from "../attention-options.ts";
+export type {
+  LinformerScoreOptions as ReferenceLinformerOptions,
+  PerformerScoreOptions as ReferencePerformerOptions,
+} from "../efficient-options.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
 export {
   linearAttention,
   type ReferenceLinearAttention,
   type ReferenceLinearAttentionOptions,
 } from "./linear-attention.ts";
+export { linformerAttention } from "./linformer-attention.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
 export { mergeAttention, type ReferenceMergeOptions, type ReferencePart } from "./merge-attention.ts";
 export {
@@ -19,6 +24,7 @@ export {
   type ReferenceLayerOptions,
   type ReferenceLayerResult,
 } from "./multi-head-attention.ts";
+export { performerAttention } from "./performer-attention.ts";
 export { type ReferenceAttention, scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 export { sinusoidalPositions } from "./sinusoidal-positions.ts";
 export { type ReferenceSoftmaxOptions, softmax } from "./softmax.ts";

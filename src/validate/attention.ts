@@ -63,7 +63,7 @@ export function readAttention(
 
 /** The rest of the problem, once sizes, lengths and positions are known: what happens to the scores. */
 export function readScores(
-  { rank, B, H, K, L, S, E, query, key, value }: AttentionHeads,
+  { rank, B, H, K, L, S, E, V, query, key, value }: AttentionHeads,
   options: ScoreOptions,
   lengths: readonly number[],
   offsets: readonly number[],
@@ -83,7 +83,7 @@ export function readScores(
     L,
     S,
     E,
-    V: value.size,
+    V,
     query,
     key,
     value,
@@ -121,13 +121,14 @@ function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): Block
   return mask;
 }
 
-/** Sizes, and tensors as heads of rows. */
+/** Sizes and tensors of an attention, without its options. */
 export type AttentionHeads = Pick<
   AttentionProblem,
-  "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "query" | "key" | "value"
+  "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "V" | "query" | "key" | "value"
 >;
 
-function readHeads(
+/** Checks query, key and value against each other. */
+export function readHeads(
   query: FloatTensor,
   key: FloatTensor,
   value: FloatTensor,
@@ -144,5 +145,5 @@ function readHeads(
   const v = viewHeads("value", value, ["B", "K", "S", "V"], layout, rank, { B, K, S }, types);
   if (H > 0 && H % K !== 0)
     throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
-  return { rank, B, H, K, L, S, E, query: q, key: k, value: v };
+  return { rank, B, H, K, L, S, E, V: v.size, query: q, key: k, value: v };
 }

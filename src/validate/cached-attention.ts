@@ -63,7 +63,7 @@ function readQuery(query: TensorLike, cache: CacheState, { layout = "BHLE" }: Sc
     ...headLayout("BHLE", [batch, K, S, size]),
     data: nothing,
   });
-  return { rank, B: batch, H, K, L: q.length, S, E, query: q, key: rows(E), value: rows(V) };
+  return { rank, B: batch, H, K, L: q.length, S, E, V, query: q, key: rows(E), value: rows(V) };
 }
 
 /** What lies in pages is not here. */

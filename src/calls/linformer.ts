@@ -1,0 +1,41 @@
+// Linformer's attention from arguments to program.
+
+import type { LinformerScoreOptions } from "../efficient-options.ts";
+import type { Call } from "../engine/program.ts";
+import { planLinformer } from "../plan/linformer.ts";
+import type { TensorLike } from "../tensor-like.ts";
+import { float32 } from "../validate/floats.ts";
+import { readLinformer } from "../validate/linformer.ts";
+import { checkNames } from "../validate/options.ts";
+import type { CallOptions } from "./call-options.ts";
+import { type EfficientAttentionResult, outputOf } from "./efficient-attention.ts";
+
+/** Options of `linformerAttention`. */
+export interface LinformerOptions extends LinformerScoreOptions<TensorLike>, CallOptions {
+  /** Write the output into this tensor, of the output's shape, instead of making one. */
+  readonly out?: TensorLike<Float32Array>;
+}
+
+const names: ReadonlySet<string> = new Set([
+  "keyProjection",
+  "valueProjection",
+  "scale",
+  "layout",
+  "out",
+  "signal",
+  "engine",
+]);
+
+/** Checks the arguments and plans the call; nothing is written yet. */
+export function linformerCall(
+  query: TensorLike,
+  key: TensorLike,
+  value: TensorLike,
+  options: LinformerOptions,
+): Call<EfficientAttentionResult> {
+  checkNames(options, names);
+  const problem = readLinformer(query, key, value, options, float32);
+  const inputs = [query, key, value, options.keyProjection, options.valueProjection];
+  const { output, layout } = outputOf(problem, options, inputs);
+  return { program: planLinformer(problem, output.data, layout), result: { output } };
+}

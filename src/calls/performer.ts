@@ -1,0 +1,43 @@
+// The Performer's attention from arguments to program.
+
+import type { PerformerScoreOptions } from "../efficient-options.ts";
+import type { Call } from "../engine/program.ts";
+import { planPerformer } from "../plan/performer.ts";
+import type { TensorLike } from "../tensor-like.ts";
+import { float32 } from "../validate/floats.ts";
+import { checkNames } from "../validate/options.ts";
+import { readPerformer } from "../validate/performer.ts";
+import type { CallOptions } from "./call-options.ts";
+import { type EfficientAttentionResult, outputOf } from "./efficient-attention.ts";
+
+/** Options of `performerAttention`. */
+export interface PerformerOptions extends PerformerScoreOptions<TensorLike>, CallOptions {
+  /** Write the output into this tensor, of the output's shape, instead of making one. */
+  readonly out?: TensorLike<Float32Array>;
+}
+
+const names: ReadonlySet<string> = new Set([
+  "features",
+  "causal",
+  "epsilon",
+  "scale",
+  "kvLengths",
+  "layout",
+  "out",
+  "signal",
+  "engine",
+]);
+
+/** Checks the arguments and plans the call; nothing is written yet. */
+export function performerCall(
+  query: TensorLike,
+  key: TensorLike,
+  value: TensorLike,
+  options: PerformerOptions,
+): Call<EfficientAttentionResult> {
+  checkNames(options, names);
+  const problem = readPerformer(query, key, value, options, float32);
+  const features = "data" in options.features ? options.features : undefined;
+  const { output, layout } = outputOf(problem, options, [query, key, value, features]);
+  return { program: planPerformer(problem, output.data, layout), result: { output } };
+}
