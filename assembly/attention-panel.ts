@@ -6,10 +6,11 @@
 // addresses and its keys: they compute the same and store the same, and nothing asks how many lanes are real.
 
 import { logSum } from "./exponential";
+import { FEW } from "./attention-few";
 import { packLanes } from "./pack";
 import { AttentionParameters } from "./parameters";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { PANEL, PANEL_BYTES, PANEL_HEADER } from "./tile-sizes";
+import { LANES, PANEL, PANEL_BYTES, PANEL_HEADER } from "./tile-sizes";
 
 export const COSINE: i32 = 1;
 export const ROOT_NORM: i32 = 2;
@@ -46,6 +47,9 @@ const SOME_FIRST: usize = 576;
 const SOME_END: usize = 580;
 const EVERY_FIRST: usize = 584;
 const EVERY_END: usize = 588;
+/** Queries of a panel that has few, else 0; and bytes of the lanes that count. */
+const FEW_QUERIES: usize = 592;
+const USED_BYTES: usize = 596;
 const QUERIES: usize = PANEL_HEADER;
 
 // @ts-ignore: decorator
@@ -115,22 +119,46 @@ export function everyFirst(panel: usize): i32 { return load<i32>(panel, EVERY_FI
 @inline
 export function everyEnd(panel: usize): i32 { return load<i32>(panel, EVERY_END); }
 
+// @ts-ignore: decorator
+@inline
+export function fewQueriesOf(panel: usize): i32 { return load<i32>(panel, FEW_QUERIES); }
+/** Bytes of a row of lanes that counts: all 8, or the first 4. */
+// @ts-ignore: decorator
+@inline
+export function usedBytes(panel: usize): usize { return load<u32>(panel, USED_BYTES); }
+
+/** The first key that any of some panels attends, and one past the last. */
+export function firstKeyOfAll(p: AttentionParameters, state: usize, panels: i32): i32 {
+  let first = i32.MAX_VALUE;
+  for (let i: i32 = 0; i < panels; i++) first = min(first, someFirst(state + i * panelBytes(p)));
+  return first;
+}
+
+export function lastKeyOfAll(p: AttentionParameters, state: usize, panels: i32): i32 {
+  let end: i32 = 0;
+  for (let i: i32 = 0; i < panels; i++) end = max(end, someEnd(state + i * panelBytes(p)));
+  return end;
+}
+
 /** Bytes of a panel's state. */
 export function panelBytes(p: AttentionParameters): usize {
   return QUERIES + (p.headSize + p.valueSize) * PANEL_BYTES;
 }
 
 /** Sets up the lanes from row `first` on: addresses, keys they may attend, packed queries, empty sums. */
-export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
+export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32, part: i32): void {
   const queries = queryLengthOf(p, entry);
   const length = p.lengths == 0 ? keyLengthOf(p, entry) : load<i32>(p.lengths + (entry << 2));
   const offset = p.offsets == 0 ? p.offset : load<i32>(p.offsets + (entry << 2));
+  const rows = p.group * queries - first;
+  store<i32>(panel, rows <= FEW ? rows : 0, FEW_QUERIES);
+  store<u32>(panel, rows <= FEW ? 16 : <u32>PANEL_BYTES, USED_BYTES);
   let lowestFirst = i32.MAX_VALUE, highestFirst = 0, lowestEnd = i32.MAX_VALUE, highestEnd = 0;
   for (let lane: i32 = 0; lane < PANEL; lane++) {
     const row = min(first + lane, p.group * queries - 1);
     const i = row % queries;
     const at = panel + (lane << 2);
-    startLane(p, at, entry, kvHead * p.group + row / queries, i);
+    startLane(p, at, entry, kvHead * p.group + row / queries, i, part);
     const firstKey = firstKeyOf(p, i + offset, length);
     const endKey = max(firstKey, endKeyOf(p, i + offset, length));
     store<i32>(at, i + offset, POSITION);
@@ -178,15 +206,17 @@ function endKeyOf(p: AttentionParameters, position: i32, length: i32): i32 {
   return <i32>min<i64>(length, max<i64>(0, <i64>position + <i64>p.right + 1));
 }
 
-function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, query: i32): void {
+function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, query: i32, part: i32): void {
   const i = query + startOf(p.queryStarts, entry);
   const row: usize = entry * p.rowsBatchStride + head * p.rowsHeadStride + i;
-  const sink: f32 = p.sinks == 0 ? -Infinity : load<f32>(p.sinks + (head << 2));
+  // One part has the sink for all.
+  const sink: f32 = p.sinks == 0 || part > 0 ? -Infinity : load<f32>(p.sinks + (head << 2));
   store<f32>(lane, sink, MAXIMUM);
   // A sink is one more exponential, that of its own maximum, and carries no value.
   store<f32>(lane, sink == -Infinity ? 0 : 1, SUM);
-  store<u32>(lane, p.output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
-  if (p.logSumExp) store<u32>(lane, p.logSumExp + (row << 2), LOG_SUM_EXP);
+  const output = p.output + part * p.partOutputBytes;
+  store<u32>(lane, output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
+  if (p.logSumExp) store<u32>(lane, p.logSumExp + part * p.partRowBytes + (row << 2), LOG_SUM_EXP);
   if (p.weights) store<u32>(lane, p.weights + (row * p.keyLength << 2), WEIGHTS);
   if (p.scores) store<u32>(lane, p.scores + (row * p.keyLength << 2), SCORES);
   if (p.mask) store<u32>(lane, p.mask + entry * p.maskBatchStride + head * p.maskHeadStride + i * p.maskRowStride, MASK);
@@ -263,21 +293,43 @@ export function normOf(row: usize, size: i32): f32 {
 /** Divides the sums by their denominators and writes what was asked for. */
 export function finishPanel(p: AttentionParameters, panel: usize): void {
   const sums = sumsOf(p, panel);
-  writeLanes(p.valueSize, sums, inverse(v128.load(panel, SUM)), panel);
-  writeLanes(p.valueSize, sums + 16, inverse(v128.load(panel, SUM + 16)), panel + 16);
-  if (p.logSumExp) {
-    for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4)
-      store<f32>(
-        load<u32>(panel + lane, LOG_SUM_EXP),
-        logSum(load<f32>(panel + lane, MAXIMUM), load<f32>(panel + lane, SUM)),
-      );
+  const few = fewQueriesOf(panel);
+  if (few > 0) writeRows(p.valueSize, sums, few, inverse(v128.load(panel, SUM)), panel);
+  else {
+    writeLanes(p.valueSize, sums, inverse(v128.load(panel, SUM)), panel);
+    writeLanes(p.valueSize, sums + 16, inverse(v128.load(panel, SUM + 16)), panel + 16);
   }
+  if (p.logSumExp) {
+    for (let lane: usize = 0; lane < usedBytes(panel); lane += 4) finishRow(p, panel + lane);
+  }
+}
+
+function finishRow(p: AttentionParameters, lane: usize): void {
+  const target: usize = load<u32>(lane, LOG_SUM_EXP);
+  const maximum = load<f32>(lane, MAXIMUM), sum = load<f32>(lane, SUM);
+  if (p.sums == 0) return store<f32>(target, logSum(maximum, sum));
+  // A merge passes over parts whose maximum is -infinity: NaN must not hide behind one.
+  store<f32>(target, sum == sum ? maximum : sum);
+  store<f32>(target - p.logSumExp + p.sums, sum);
 }
 
 /** A row with no key has sum 0 and output 0. */
 function inverse(sums: v128): v128 {
   const empty = f32x4.eq(sums, f32x4.splat(0));
   return v128.andnot(f32x4.div(f32x4.splat(1), sums), empty);
+}
+
+/** Sums that are rows already, [queries][V]. */
+function writeRows(size: i32, sums: usize, count: i32, factors: v128, panel: usize): void {
+  for (let row: i32 = 0; row < count; row++) {
+    const target: usize = load<u32>(panel + (row << 2), OUTPUT);
+    const factor = v128.swizzle(factors, i32x4.splat(0x03020100 + 0x04040404 * row));
+    let k: i32 = 0;
+    for (; k + LANES <= size; k += LANES)
+      v128.store(target + (k << 2), f32x4.mul(v128.load(sums + (k << 2)), factor));
+    for (; k < size; k++) v128.store32_lane(target + (k << 2), f32x4.mul(v128.load32_splat(sums + (k << 2)), factor), 0);
+    sums += <usize>size << 2;
+  }
 }
 
 /** Four lanes of [V][8] become four rows of the output: 4 x 4 transposes, then one column at a time. */

@@ -4,9 +4,10 @@
 
 import { scoreTile1x8, scoreTile2x8, scoreTile3x8, scoreTile4x8, scoreTile5x8, scoreTile6x8 } from "./generated/tiles";
 import {
-  biasesOf, blockRowsOf, blocksOf, COSINE, endKeysOf, everyEnd, everyFirst, firstKeysOf, masksOf, normOf, normsOf,
-  positionsOf, queriesOf, relativeOf, scoreRowsOf, secondBiasesOf, slopesOf, SMALLEST_NORM,
+  biasesOf, blockRowsOf, blocksOf, COSINE, endKeysOf, everyEnd, everyFirst, fewQueriesOf, firstKeysOf, masksOf, normOf,
+  normsOf, positionsOf, queriesOf, relativeOf, scoreRowsOf, secondBiasesOf, slopesOf, SMALLEST_NORM, usedBytes,
 } from "./attention-panel";
+import { multiplyFew } from "./attention-few";
 import { hyperbolicTangent_f32x4 } from "./hyperbolic-tangent";
 import { AttentionParameters } from "./parameters";
 import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
@@ -21,8 +22,13 @@ const BIASED: i32 = 2;
  * range changes the scores they stay unscaled, and the softmax scales them on the fly.
  */
 export function scoreBlock(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
+  multiplyKeys(p, panel, keys, to - from, scores);
+  shapeScores(p, panel, keys, from, to, scores);
+}
+
+/** What follows the product. */
+export function shapeScores(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
   const count = to - from;
-  multiplyKeys(p, panel, keys, count, scores);
   if (p.finalScores) {
     scaleScores(p, panel, keys, count, scores);
     if (p.softcap != 0) capScores(p, count, scores);
@@ -31,9 +37,13 @@ export function scoreBlock(p: AttentionParameters, panel: usize, keys: usize, fr
   if (from < everyFirst(panel) || to > everyEnd(panel)) excludeKeys(panel, from, count, scores);
 }
 
-/** The scores that the caller asked for, of every key, in the rows that the caller gets. */
-export function returnScores(p: AttentionParameters, panel: usize, keys: usize, from: i32, to: i32, scores: usize): void {
-  const count = to - from;
+/** The scores that the caller asked for in the rows that the caller gets; -infinity from `there` on, where no keys are. */
+export function returnScores(
+  p: AttentionParameters, panel: usize, keys: usize, from: i32, there: i32, to: i32, scores: usize,
+): void {
+  const count = there - from;
+  const end = scores + <usize>(to - from) * PANEL_BYTES;
+  for (let at = scores + <usize>count * PANEL_BYTES; at < end; at += 16) v128.store(at, f32x4.splat(-Infinity));
   multiplyKeys(p, panel, keys, count, scores);
   scaleScores(p, panel, keys, count, scores);
   if (p.scoreStage >= CAPPED && p.softcap != 0) capScores(p, count, scores);
@@ -41,7 +51,7 @@ export function returnScores(p: AttentionParameters, panel: usize, keys: usize, 
     biasScores(p, panel, from, count, scores);
     excludeKeys(panel, from, count, scores);
   }
-  storeRows(scoreRowsOf(panel), from, count, scores);
+  storeRows(scoreRowsOf(panel), usedBytes(panel), from, to - from, scores);
 }
 
 /** Is anything added to the scores? What the additions round off then stands one block after them. */
@@ -59,6 +69,8 @@ function biasScores(p: AttentionParameters, panel: usize, from: i32, count: i32,
 function multiplyKeys(p: AttentionParameters, panel: usize, keys: usize, count: i32, scores: usize): void {
   const queries = queriesOf(panel);
   const stride: usize = p.keyRowStride;
+  const few = fewQueriesOf(panel);
+  if (few > 0) return multiplyFew(few, p.headSize, keys, stride, count, queries, scores);
   for (let row: i32 = 0; row < count; row += ROWS)
     scoreRows(min(ROWS, count - row), p.headSize, keys + row * stride, stride, queries, scores + row * PANEL_BYTES);
 }
@@ -92,7 +104,7 @@ function divideByNorms(p: AttentionParameters, panel: usize, keys: usize, count:
   const norms = normsOf(panel);
   for (let row: i32 = 0; row < count; row++) {
     const keyNorm = f32x4.splat(normOf(keys + row * p.keyRowStride, p.headSize));
-    for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+    for (let half: usize = 0; half < usedBytes(panel); half += 16) {
       const divisor = p.similarity == COSINE
         ? f32x4.pmax(keyNorm, smallest)
         : f32x4.sqrt(f32x4.pmax(f32x4.mul(keyNorm, v128.load(norms + half)), smallest));
@@ -119,7 +131,7 @@ function capScores(p: AttentionParameters, count: i32, scores: usize): void {
 function addTerms(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
   for (let row: i32 = 0; row < count; row++) {
     const key = from + row;
-    for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+    for (let half: usize = 0; half < usedBytes(panel); half += 16) {
       let sum = v128.load(scores + half);
       let rest = f32x4.splat(0);
       if (p.bias) {
@@ -193,7 +205,7 @@ function lanesAt(addresses: usize, offset: usize): v128 {
 /** -infinity where a lane's byte is 0. */
 function applyMask(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
   const minusInfinity = f32x4.splat(-Infinity);
-  for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+  for (let half: usize = 0; half < usedBytes(panel); half += 16) {
     for (let row: i32 = 0; row < count; row++) {
       const at = scores + row * PANEL_BYTES + half;
       v128.store(at, v128.bitselect(v128.load(at), minusInfinity, maskLanes(p, panel + half, from + row)));
@@ -217,7 +229,7 @@ function maskLanes(p: AttentionParameters, lanes: usize, key: i32): v128 {
 
 /** Does the block mask leave nothing of these keys to any lane? */
 export function blockMaskExcludes(p: AttentionParameters, panel: usize, from: i32, to: i32): bool {
-  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
+  for (let lane: usize = 0; lane < usedBytes(panel); lane += 4) {
     const kinds: usize = load<u32>(blocksOf(panel) + lane);
     for (let column = from / p.blockSize; column <= (to - 1) / p.blockSize; column++) {
       if (load<u32>(kinds + (column << 2)) != EMPTY_BLOCK) return false;
@@ -231,7 +243,7 @@ const FULL_BLOCK: u32 = 1;
 
 /** -infinity where the block mask says no. */
 function applyBlockMask(p: AttentionParameters, panel: usize, from: i32, count: i32, scores: usize): void {
-  for (let lane: usize = 0; lane < PANEL_BYTES; lane += 4) {
+  for (let lane: usize = 0; lane < usedBytes(panel); lane += 4) {
     for (let row: i32 = 0; row < count; row++) {
       if (!blockAllows(p, panel + lane, from + row)) store<f32>(scores + row * PANEL_BYTES + lane, -Infinity);
     }
@@ -274,7 +286,7 @@ function allowedLanes(panel: usize, half: usize, key: i32): v128 {
 function excludeKeys(panel: usize, from: i32, count: i32, scores: usize): void {
   const minusInfinity = f32x4.splat(-Infinity);
   for (let row: i32 = 0; row < count; row++) {
-    for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+    for (let half: usize = 0; half < usedBytes(panel); half += 16) {
       const s = v128.load(scores + half);
       v128.store(scores + half, v128.bitselect(s, minusInfinity, allowedLanes(panel, half, from + row)));
     }
@@ -283,8 +295,8 @@ function excludeKeys(panel: usize, from: i32, count: i32, scores: usize): void {
 }
 
 /** Writes a block, [keys][8], into rows of the lanes' own, whose addresses stand at `lanes`. */
-export function storeRows(lanes: usize, from: i32, count: i32, scores: usize): void {
-  for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+export function storeRows(lanes: usize, used: usize, from: i32, count: i32, scores: usize): void {
+  for (let half: usize = 0; half < used; half += 16) {
     const rows = lanes + half;
     const offset: usize = from << 2;
     const row0: usize = load<u32>(rows) + offset;

@@ -1,6 +1,6 @@
 // The online softmax of a block of scores, [keys][8]: lanes are queries, so nothing is reduced across lanes.
 
-import { correctionsOf, denominatorsOf, maximaOf } from "./attention-panel";
+import { correctionsOf, denominatorsOf, fewQueriesOf, maximaOf } from "./attention-panel";
 import { hasTerms } from "./attention-scores";
 import {
   coefficient2, coefficient3, coefficient4, coefficient5, coefficient6, exponential_f32x4, exponentialOnce_f32x4, ln2, ln2Rest,
@@ -14,7 +14,7 @@ import { BLOCK_BYTES, PANEL_BYTES } from "./tile-sizes";
 export function softmaxBlock(p: AttentionParameters, panel: usize, count: i32, scores: usize): void {
   const scale: f32 = p.finalScores ? 1 : p.scale;
   softmaxLanes(panel, count, scores, scale, hasTerms(p));
-  softmaxLanes(panel + 16, count, scores + 16, scale, hasTerms(p));
+  if (fewQueriesOf(panel) == 0) softmaxLanes(panel + 16, count, scores + 16, scale, hasTerms(p));
 }
 
 /**
@@ -78,7 +78,7 @@ function exponentiateWithRests(scores: usize, count: i32, shift: v128): v128 {
 /** Turns a block of scores into weights, once maximum and denominator are final. */
 export function weighBlock(p: AttentionParameters, panel: usize, count: i32, scores: usize): void {
   weighLanes(p, panel, count, scores);
-  weighLanes(p, panel + 16, count, scores + 16);
+  if (fewQueriesOf(panel) == 0) weighLanes(p, panel + 16, count, scores + 16);
 }
 
 /** e^(score - maximum) / denominator; 0 for an excluded key, even where the denominator is NaN. */

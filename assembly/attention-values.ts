@@ -2,10 +2,11 @@
 // value that is NaN or infinite must not reach the others as 0 times it: then, and only then, the values are selected.
 
 import { valueTile1x8, valueTile2x8, valueTile3x8, valueTile4x8, valueTile5x8, valueTile6x8 } from "./generated/tiles";
-import { correctionsOf, everyEnd, everyFirst, sumsOf } from "./attention-panel";
+import { correctionsOf, everyEnd, everyFirst, fewQueriesOf, sumsOf, usedBytes } from "./attention-panel";
+import { addFewValues } from "./attention-few";
 import { attendingLanes } from "./attention-scores";
 import { AttentionParameters } from "./parameters";
-import { madd_f32x4 } from "./simd";
+import { gather_f32x4, madd_f32x4 } from "./simd";
 import { BLOCK_BYTES, PANEL_BYTES, ROWS } from "./tile-sizes";
 
 /** sums = sums * correction + p v. */
@@ -17,6 +18,8 @@ export function addValues(
   const size = p.valueSize;
   if (select || somePartlyAllowedValueIsNotFinite(p, panel, values, from, to))
     return addAllowedValues(p, panel, values, from, to, powers);
+  const few = fewQueriesOf(panel);
+  if (few > 0) return addFewValues(few, size, values, p.valueRowStride, to - from, powers, sums, corrections);
   for (let column: i32 = 0; column < size; column += ROWS)
     addColumns(
       min(ROWS, size - column), to - from, values + (column << 2), p.valueRowStride, powers,
@@ -69,18 +72,36 @@ function addAllowedValues(p: AttentionParameters, panel: usize, values: usize, f
   const sums = sumsOf(p, panel);
   const corrections = correctionsOf(panel);
   const allowed = powers + BLOCK_BYTES;
-  for (let half: usize = 0; half < PANEL_BYTES; half += 16) {
+  const few = fewQueriesOf(panel);
+  for (let half: usize = 0; half < usedBytes(panel); half += 16) {
     for (let key = from; key < to; key++)
       v128.store(allowed + (key - from) * PANEL_BYTES, attendingLanes(p, panel, half, key));
     for (let column: i32 = 0; column < p.valueSize; column++) {
-      const target = sums + column * PANEL_BYTES + half;
-      let sum = f32x4.mul(v128.load(target), v128.load(corrections + half));
+      const target = few > 0 ? sums + (column << 2) : sums + column * PANEL_BYTES + half;
+      let sum = f32x4.mul(few > 0 ? loadColumn(target, p.valueSize, few) : v128.load(target), v128.load(corrections + half));
       for (let row: i32 = 0; row < to - from; row++) {
         const value = v128.load32_splat(values + row * p.valueRowStride + (column << 2));
         const power = v128.load(powers + row * PANEL_BYTES + half);
         sum = madd_f32x4(v128.and(value, v128.load(allowed + row * PANEL_BYTES)), power, sum);
       }
-      v128.store(target, sum);
+      if (few > 0) storeColumn(target, p.valueSize, few, sum);
+      else v128.store(target, sum);
     }
   }
+}
+
+/** A column of sums that are rows: one lane a query. */
+function loadColumn(column: usize, size: i32, queries: i32): v128 {
+  const last: usize = queries - 1, rowBytes: usize = <usize>size << 2;
+  return gather_f32x4(
+    column, column + min<usize>(1, last) * rowBytes, column + min<usize>(2, last) * rowBytes, column + last * rowBytes,
+  );
+}
+
+function storeColumn(column: usize, size: i32, queries: i32, sums: v128): void {
+  const rowBytes: usize = <usize>size << 2;
+  v128.store32_lane(column, sums, 0);
+  if (queries > 1) v128.store32_lane(column + rowBytes, sums, 1);
+  if (queries > 2) v128.store32_lane(column + 2 * rowBytes, sums, 2);
+  if (queries > 3) v128.store32_lane(column + 3 * rowBytes, sums, 3);
 }

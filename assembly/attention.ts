@@ -10,24 +10,36 @@
 //       sums[v][8] = sums c + p v                register tiles of ROWS columns of V; p is packed already
 //   output = sums / l; logSumExp = m + ln l
 //
+// Where there are few tiles and many keys, as when a single head decodes, several tiles share the keys of a group, each as
+// if they were all; what they leave, an output, a maximum and a sum for each row, is merged by a stage of its own.
+//
 // Blocks lie at multiples of KEY_BLOCK whatever the queries are, a lane never looks at its neighbours, and a key that a
 // lane may not attend adds exactly 0 to it: the bits of a row depend on its own query, keys and options alone.
 // A block outside the keys that a panel attends is skipped, a block at the border is cut to them.
 
-import { finishPanel, keyLengthOf, panelBytes, queryLengthOf, someEnd, someFirst, startOf, startPanel } from "./attention-panel";
+import { touch } from "./attention-few";
+import { addInt8Values, readsInt8, roundQueries, scoreInt8, unitsAreFinite } from "./attention-int8";
+import { keyRows, valueRows } from "./attention-keys";
+import {
+  correctionsOf, fewQueriesOf, finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel, sumsOf,
+} from "./attention-panel";
 import { blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
 import { addValues, someRowIsNotFinite } from "./attention-values";
 import { weighKeys } from "./attention-weights";
+import { FLOAT32 } from "./pages";
 import { AttentionParameters } from "./parameters";
 import { BLOCK_BYTES, KEY_BLOCK, PANEL, PANEL_BYTES } from "./tile-sizes";
 
 /**
  * Step `step` of tile `tile`: first the steps over the keys, then, where weights are asked for, as many again for them.
- * Scratch holds a block of scores and one of what belongs to each of them, then the panels, which live on.
+ * Scratch holds a block of scores and one of what belongs to each of them, then the panels, which live on, then, for a
+ * cache that stores less than float32, a block of keys and one of values.
  */
 export function attentionTile(address: usize, tile: i32, scratch: usize, step: i32): void {
   const p = changetype<AttentionParameters>(address);
+  const part = tile % p.parts;
+  tile /= p.parts;
   let group = tile / p.tilesPerGroup;
   let firstRow = (tile % p.tilesPerGroup) * p.panels * PANEL;
   if (p.tiles) {
@@ -35,8 +47,9 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
     firstRow = load<i32>(p.tiles + (tile << 3), 4);
   }
   const entry = group / p.kvHeads;
-  const keys = keyLengthOf(p, entry);
-  const steps = max(1, (keys + p.keysPerStep - 1) / p.keysPerStep);
+  const start = part * p.keysPerPart;
+  const keys = max(start, p.parts == 1 ? keyLengthOf(p, entry) : min(keyLengthOf(p, entry), start + p.keysPerPart));
+  const steps = max(1, (keys - start + p.keysPerStep - 1) / p.keysPerStep);
   if (step >= (p.weights ? 2 * steps : steps)) return;
 
   const kvHead = group % p.kvHeads;
@@ -45,9 +58,10 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
   const state = scratch + 2 * BLOCK_BYTES;
   const bytes = panelBytes(p);
   if (step == 0) {
-    for (let i: i32 = 0; i < panels; i++) startPanel(p, state + i * bytes, entry, kvHead, firstRow + i * PANEL);
+    for (let i: i32 = 0; i < panels; i++) startPanel(p, state + i * bytes, entry, kvHead, firstRow + i * PANEL, part);
+    if (panels == 1 && readsInt8(p, state)) roundQueries(p, state, state + p.panels * bytes);
   }
-  const firstKey = (step % steps) * p.keysPerStep;
+  const firstKey = start + (step % steps) * p.keysPerStep;
   const lastKey = min(firstKey + p.keysPerStep, keys);
   if (step >= steps) return weighKeys(p, entry, kvHead, state, panels, firstKey, lastKey, scratch);
   attendKeys(p, entry, kvHead, state, panels, firstKey, lastKey, scratch);
@@ -59,15 +73,10 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
 function attendKeys(
   p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, firstKey: i32, lastKey: i32, scores: usize,
 ): void {
-  const start = startOf(p.keyStarts, entry);
-  const key = p.key + entry * p.keyBatchStride + kvHead * p.keyHeadStride + start * p.keyRowStride;
-  const value = p.value + entry * p.valueBatchStride + kvHead * p.valueHeadStride + start * p.valueRowStride;
   const bytes = panelBytes(p);
-  let lowest = lastKey, highest = firstKey;
-  for (let i: i32 = 0; i < panels; i++) {
-    lowest = min(lowest, someFirst(state + i * bytes));
-    highest = max(highest, someEnd(state + i * bytes));
-  }
+  const widened = state + p.panels * bytes;
+  const lowest = firstKeyOfAll(p, state, panels), highest = lastKeyOfAll(p, state, panels);
+  const direct = panels == 1 && readsInt8(p, state);
   if (p.scores == 0) {
     // A window over many keys leaves most blocks to no panel at all: they are not even looked at.
     firstKey = max(firstKey, (lowest / KEY_BLOCK) * KEY_BLOCK);
@@ -76,19 +85,50 @@ function attendKeys(
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);
     const readFrom = max(block, lowest), readTo = min(blockEnd, highest);
+    if (p.scores) returnBlock(p, entry, kvHead, state, panels, block, blockEnd, widened, scores);
+    if (readFrom >= readTo) continue;
+    if (direct && unitsAreFinite(p, entry, kvHead, block, readFrom, readTo)) {
+      if (p.blockKinds != 0 && blockMaskExcludes(p, state, readFrom, readTo)) continue;
+      scoreInt8(p, state, entry, kvHead, block, readFrom, readTo, widened, scores);
+      softmaxBlock(p, state, readTo - readFrom, scores);
+      addInt8Values(
+        p, state, entry, kvHead, block, readFrom, readTo, scores, sumsOf(p, state), correctionsOf(state),
+      );
+      continue;
+    }
+    const keys = keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
+    const values = valueRows(p, entry, kvHead, block, readFrom, readTo, widened);
     // A mask may exclude any of these keys from any lane; values that are finite need no care all the same.
     const select = (p.mask | p.blockKinds) != 0
-      && someRowIsNotFinite(p, value + readFrom * p.valueRowStride, readFrom, readTo);
+      && someRowIsNotFinite(p, values + (readFrom - block) * p.valueRowStride, readFrom, readTo);
     for (let i: i32 = 0; i < panels; i++) {
       const panel = state + i * bytes;
-      if (p.scores) returnScores(p, panel, key + block * p.keyRowStride, block, blockEnd, scores);
       const from = max(block, someFirst(panel));
       const to = min(blockEnd, someEnd(panel));
       if (from >= to) continue;
       if (p.blockKinds != 0 && blockMaskExcludes(p, panel, from, to)) continue;
-      scoreBlock(p, panel, key + from * p.keyRowStride, from, to, scores);
+      const far = fewQueriesOf(panel) > 0 && p.storage == FLOAT32;
+      if (far) touchRows(keys, p.keyRowStride, p.headSize, from - block, to - block, scores);
+      scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
+      if (far) touchRows(values, p.valueRowStride, p.valueSize, from - block, to - block, scores + BLOCK_BYTES * 2 - 16);
       softmaxBlock(p, panel, to - from, scores);
-      addValues(p, panel, value + from * p.valueRowStride, from, to, scores, select);
+      addValues(p, panel, values + (from - block) * p.valueRowStride, from, to, scores, select);
     }
   }
+}
+
+function touchRows(rows: usize, stride: usize, size: i32, from: i32, to: i32, scratch: usize): void {
+  if (stride == <usize>size << 2) return touch(rows + from * stride, rows + to * stride, scratch);
+  for (let row = from; row < to; row++) touch(rows + row * stride, rows + row * stride + (size << 2), scratch);
+}
+
+/** The scores that the caller asked for: of every key there is, whoever may attend it. */
+function returnBlock(
+  p: AttentionParameters, entry: i32, kvHead: i32, state: usize, panels: i32, from: i32, to: i32, widened: usize,
+  scores: usize,
+): void {
+  // A cache holds no keys beyond an entry's own.
+  const there = p.held == 0 ? to : max(from, min(to, load<i32>(p.held + (entry << 2))));
+  const keys: usize = there == from ? 0 : keyRows(p, entry, kvHead, from, from, there, widened);
+  for (let i: i32 = 0; i < panels; i++) returnScores(p, state + i * panelBytes(p), keys, from, there, to, scores);
 }

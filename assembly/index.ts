@@ -1,10 +1,12 @@
 // The only file with exports: one function a kernel, (parameters, tile, scratch, step), and the sizes that the
 // planner must know.
 
+export { appendTile as append } from "./append";
 export { attentionTile as attention } from "./attention";
 export { copyTile as copy } from "./copy";
 export { linearAttentionTile as linearAttention } from "./linear-attention";
 export { matmulTile as matmul } from "./matmul";
+export { mergeTile as merge } from "./merge";
 export { packTile as pack } from "./pack";
 export { quotientTile as quotient } from "./quotient";
 export { randomFeaturesTile as randomFeatures } from "./random-features";

@@ -12,8 +12,9 @@ export class AttentionParameters {
   key: usize;
   value: usize;
   output: usize;
-  /** One float a row, or absent. */
+  /** One float a row, or absent. Of a part: the row's maximum, whose sum of exponentials goes to `sums`. */
   logSumExp: usize;
+  sums: usize;
   /** S floats a row each, or absent. */
   weights: usize;
   scores: usize;
@@ -35,6 +36,11 @@ export class AttentionParameters {
   queryStarts: usize;
   keyStarts: usize;
   tiles: usize;
+  /** Of a cache, in place of key and value: `pageColumns` addresses of pages an entry, and each entry's first page. */
+  pages: usize;
+  firstPages: usize;
+  /** Of a cache, per batch entry: keys that are there, whether valid or not; absent = keyLength. */
+  held: usize;
 
   kvHeads: i32;
   group: i32;
@@ -45,6 +51,9 @@ export class AttentionParameters {
   panels: i32;
   tilesPerGroup: i32;
   keysPerStep: i32;
+  /** Tiles that share the keys of a group, `keysPerPart` each; what they leave is merged. 1 = one tile has them all. */
+  parts: i32;
+  keysPerPart: i32;
   similarity: i32;
   offset: i32;
   /** 1: the scores are scaled and masked before the softmax; 0: only scale > 0 is left to do, and the softmax does it. */
@@ -58,6 +67,9 @@ export class AttentionParameters {
   blockSize: i32;
   /** Blocks of a row of `blockKinds`. */
   blockColumns: i32;
+  pageColumns: i32;
+  /** How pages store numbers: 0 float32, 1 bfloat16, 2 int8 and a scale for each row. */
+  storage: i32;
   scale: f32;
   /** 0 = none. */
   softcap: f32;
@@ -91,6 +103,54 @@ export class AttentionParameters {
   secondBiasKeyStride: u32;
   blockBatchStride: u32;
   blockHeadStride: u32;
+
+  /** From a part's output, and from its maxima and sums, to the next part's. */
+  partOutputBytes: u32;
+  partRowBytes: u32;
+
+  storedKeyBytes: u32;
+  storedValueBytes: u32;
+  /** Where a page's values, scales of keys and scales of values start. */
+  pageValuesBytes: u32;
+  pageKeyScalesBytes: u32;
+  pageValueScalesBytes: u32;
+}
+
+/**
+ * Appends rows of keys and values to the pages of a cache, in the pages' own format; tile = one page of one entry. Where
+ * an entry's first page is shared with another cache, its rows are copied to a new one first.
+ */
+@unmanaged
+export class AppendParameters {
+  key: usize;
+  value: usize;
+  pages: usize;
+  firstPages: usize;
+  /** Per batch entry: the page to copy from, 0 = none; absent = none at all. */
+  copies: usize;
+  /** Per batch entry: tokens it holds already, and tokens that are added. */
+  lengths: usize;
+  counts: usize;
+
+  pageColumns: i32;
+  /** The most pages that one entry's tokens are added to. */
+  pagesPerEntry: i32;
+  kvHeads: i32;
+  headSize: i32;
+  valueSize: i32;
+  storage: i32;
+
+  keyBatchStride: u32;
+  keyHeadStride: u32;
+  keyRowStride: u32;
+  valueBatchStride: u32;
+  valueHeadStride: u32;
+  valueRowStride: u32;
+  storedKeyBytes: u32;
+  storedValueBytes: u32;
+  pageValuesBytes: u32;
+  pageKeyScalesBytes: u32;
+  pageValueScalesBytes: u32;
 }
 
 /** result = scale * (a b) + bias over a batch; tile = `rowsPerTile` rows x `columnsPerTile` columns of one product. */
@@ -168,6 +228,38 @@ export class CopyParameters {
   rowBytes: u32;
   sourceStride: u32;
   targetStride: u32;
+}
+
+/**
+ * Attention over disjoint sets of keys, one part each, becomes attention over all of them; tile = `rowsPerTile` of the
+ * `batch x heads x queryLength` rows. What belongs to a row alone (logSumExp, sums) lies row by row, [B, H, L]; outputs
+ * have strides, the same in all parts.
+ */
+@unmanaged
+export class MergeParameters {
+  /** Tables of `parts` addresses: each part's output and logSumExp. */
+  outputs: usize;
+  logSumExps: usize;
+  /**
+   * Table of each part's sums, or absent. With them logSumExp is a row's maximum, and its sum stands beside it:
+   * a large maximum does not swallow the logarithm then.
+   */
+  sums: usize;
+  output: usize;
+  /** One float a row, or absent. */
+  logSumExp: usize;
+  parts: i32;
+  rows: i32;
+  rowsPerTile: i32;
+  heads: i32;
+  queryLength: i32;
+  valueSize: i32;
+  partBatchStride: u32;
+  partHeadStride: u32;
+  partRowStride: u32;
+  outputBatchStride: u32;
+  outputHeadStride: u32;
+  outputRowStride: u32;
 }
 
 /** RMS norm and rotary positions of rows of heads, some entries of `rowsPerEntry` rows; tile = `rowsPerTile` rows. */

@@ -1,6 +1,18 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { type AttentionOptions, type AttentionResult, attentionCall } from "./calls/attention.ts";
+import {
+  type AttentionArguments,
+  type AttentionOptions,
+  type AttentionResult,
+  attentionCall,
+  optionsOf,
+} from "./calls/attention.ts";
 import { type MatmulOptions, matmulCall } from "./calls/matmul.ts";
+import {
+  type AttentionPart,
+  type MergedAttention,
+  type MergeOptions,
+  mergeCall,
+} from "./calls/merge-attention.ts";
 import { type RotaryOptions, type RotaryTableOptions, rotaryCall } from "./calls/rotary.ts";
 import { type SoftmaxOptions, softmaxCall } from "./calls/softmax.ts";
 import type { EngineOptions } from "./engine/engine-options.ts";
@@ -8,6 +20,7 @@ import { EngineTensor } from "./engine/engine-tensor.ts";
 import type { KernelSet } from "./engine/kernel-sets.ts";
 import { Runtime } from "./engine/runtime.ts";
 import { AttentionError } from "./errors.ts";
+import type { KVCache } from "./kv-cache.ts";
 import type { Tensor } from "./tensor.ts";
 import { describe, type TensorLike } from "./tensor-like.ts";
 import { checkWhole } from "./validate/options.ts";
@@ -53,14 +66,21 @@ export class Engine {
   }
 
   /** Scaled dot-product attention; see the function of that name. */
-  async scaledDotProductAttention(
+  scaledDotProductAttention(
     query: TensorLike,
     key: TensorLike,
     value: TensorLike,
     options?: AttentionOptions,
-  ): Promise<AttentionResult> {
-    options?.signal?.throwIfAborted();
-    return this.#runtime.run(attentionCall(query, key, value, options), options?.signal);
+  ): Promise<AttentionResult>;
+  scaledDotProductAttention(
+    query: TensorLike,
+    cache: KVCache,
+    options?: AttentionOptions,
+  ): Promise<AttentionResult>;
+  async scaledDotProductAttention(query: TensorLike, ...args: AttentionArguments): Promise<AttentionResult> {
+    const signal = optionsOf(args)?.signal;
+    signal?.throwIfAborted();
+    return this.#runtime.run(attentionCall(query, args, this.#runtime.memory), signal);
   }
 
   /** Scaled dot-product attention here and now; see the function of that name. */
@@ -69,8 +89,25 @@ export class Engine {
     key: TensorLike,
     value: TensorLike,
     options?: AttentionOptions,
-  ): AttentionResult {
-    return this.#runtime.runSync(attentionCall(query, key, value, options));
+  ): AttentionResult;
+  scaledDotProductAttentionSync(
+    query: TensorLike,
+    cache: KVCache,
+    options?: AttentionOptions,
+  ): AttentionResult;
+  scaledDotProductAttentionSync(query: TensorLike, ...args: AttentionArguments): AttentionResult {
+    return this.#runtime.runSync(attentionCall(query, args, this.#runtime.memory));
+  }
+
+  /** Attention over disjoint sets of keys becomes attention over all of them; see the function of that name. */
+  async mergeAttention(parts: readonly AttentionPart[], options?: MergeOptions): Promise<MergedAttention> {
+    options?.signal?.throwIfAborted();
+    return this.#runtime.run(mergeCall(parts, options), options?.signal);
+  }
+
+  /** The same here and now; see the function of that name. */
+  mergeAttentionSync(parts: readonly AttentionPart[], options?: MergeOptions): MergedAttention {
+    return this.#runtime.runSync(mergeCall(parts, options));
   }
 
   /** Matrix product; see the function of that name. */

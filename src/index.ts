@@ -29,7 +29,15 @@ export {
   type KernelSet,
 } from "./engine.ts";
 export { AttentionError, type AttentionErrorCode } from "./errors.ts";
+export { type AppendOptions, type CacheType, KVCache, type KVCacheOptions } from "./kv-cache.ts";
 export { type MatmulOptions, matmul, matmulSync } from "./matmul.ts";
+export {
+  type AttentionPart,
+  type MergedAttention,
+  type MergeOptions,
+  mergeAttention,
+  mergeAttentionSync,
+} from "./merge-attention.ts";
 export {
   type ForwardOptions,
   type ForwardResult,

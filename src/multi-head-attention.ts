@@ -1,16 +1,16 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+
+import type { Growth } from "./cache/growth.ts";
+import { checkSameMemory } from "./cache/handle.ts";
 import type { CallOptions } from "./calls/call-options.ts";
 import { engineFor } from "./default-engine.ts";
+import type { Call } from "./engine/program.ts";
+import type { Runtime } from "./engine/runtime.ts";
 import type { Engine } from "./engine.ts";
 import { AttentionError } from "./errors.ts";
-import {
-  type ForwardMasks,
-  type ForwardResult,
-  type LayerState,
-  planPass,
-  readPass,
-} from "./layer/forward.ts";
+import { type ForwardResult, planPass } from "./layer/forward.ts";
 import { disposeWeights, type PackedWeights, packWeights } from "./layer/packed-weights.ts";
+import { type LayerState, type Pass, type PassOptions, readPass } from "./layer/pass.ts";
 import { type LayerRotary, readRotary } from "./layer/rotary.ts";
 import {
   checkDivides,
@@ -68,7 +68,7 @@ export interface FromStateDictOptions {
 }
 
 /** Options of a pass. */
-export interface ForwardOptions extends ForwardMasks, Pick<CallOptions, "signal"> {}
+export interface ForwardOptions extends PassOptions, Pick<CallOptions, "signal"> {}
 
 const forwardNames: ReadonlySet<string> = new Set([
   "keyPaddingMask",
@@ -76,6 +76,8 @@ const forwardNames: ReadonlySet<string> = new Set([
   "causal",
   "needWeights",
   "averageWeights",
+  "cache",
+  "lengths",
   "signal",
 ]);
 
@@ -182,40 +184,76 @@ export class MultiHeadAttention {
    * @param value `[B, S, vdim]`; the key by default (cross-attention)
    * @returns `output` `[B, L, E]`, and with `needWeights` `weights` `[B, L, S']` (`[B, H, L, S']` with
    *   `averageWeights: false`), whose columns are the keys, then bias_k, then the zero key
-   * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for arguments that do not fit, `ERR_DISPOSED`
+   * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for arguments that do not fit, `ERR_DISPOSED`; a cache
+   *   stays as it was then, and when the pass is aborted
+   *
+   * @example
+   * ```ts
+   * import { KVCache, MultiHeadAttention, tensor } from "wasm-attention";
+   * const layer = new MultiHeadAttention({ embedDim: 8, numHeads: 2, rotary: true });
+   * using cache = new KVCache({ batch: 1, kvHeads: 2, headDim: 4, maxLength: 512 });
+   * const prompt = tensor(new Float32Array(5 * 8).fill(1), [1, 5, 8]);
+   * await layer.forward(prompt, { cache, causal: true });
+   * const token = tensor(new Float32Array(8).fill(1), [1, 1, 8]);
+   * const { output } = await layer.forward(token, { cache });
+   * console.log(cache.lengths, output.shape); // [ 6 ] [ 1, 1, 8 ]
+   * ```
    */
-  async forward(
+  forward(
     query: TensorLike,
-    key: TensorLike = query,
-    value: TensorLike = key,
-    options: ForwardOptions = {},
-  ): Promise<ForwardResult> {
-    options.signal?.throwIfAborted();
-    const engine = engineFor({ engine: this.#engine });
-    return engine.runtime.run(this.#call(engine, query, key, value, options), options.signal);
+    key?: TensorLike,
+    value?: TensorLike,
+    options?: ForwardOptions,
+  ): Promise<ForwardResult>;
+  /** Self-attention with options. */
+  forward(query: TensorLike, options: ForwardOptions): Promise<ForwardResult>;
+  async forward(query: TensorLike, ...rest: ForwardArguments): Promise<ForwardResult> {
+    const signal = forwardOptions(rest)?.signal;
+    signal?.throwIfAborted();
+    const { runtime } = engineFor({ engine: this.#engine });
+    const { call, growth } = this.#plan(runtime, query, rest);
+    const run = (): Promise<ForwardResult> => runtime.run(call, signal);
+    return growth ? growth.settle(run) : run();
   }
 
   /** One pass here and now; the same as `forward`. */
   forwardSync(
     query: TensorLike,
-    key: TensorLike = query,
-    value: TensorLike = key,
-    options: ForwardOptions = {},
-  ): ForwardResult {
-    const engine = engineFor({ engine: this.#engine });
-    return engine.runtime.runSync(this.#call(engine, query, key, value, options));
+    key?: TensorLike,
+    value?: TensorLike,
+    options?: ForwardOptions,
+  ): ForwardResult;
+  forwardSync(query: TensorLike, options: ForwardOptions): ForwardResult;
+  forwardSync(query: TensorLike, ...rest: ForwardArguments): ForwardResult {
+    const { runtime } = engineFor({ engine: this.#engine });
+    const { call, growth } = this.#plan(runtime, query, rest);
+    const run = (): ForwardResult => runtime.runSync(call);
+    return growth ? growth.settleSync(run) : run();
   }
 
-  #call(engine: Engine, query: TensorLike, key: TensorLike, value: TensorLike, options: ForwardOptions) {
+  /** The call, and the growth of the cache that it ends with. */
+  #plan(
+    runtime: Runtime,
+    query: TensorLike,
+    rest: ForwardArguments,
+  ): { call: Call<ForwardResult>; growth: Growth | undefined } {
     if (this.#disposed) throw new AttentionError("ERR_DISPOSED", "this layer is disposed");
+    runtime.checkUsable();
+    const options = forwardOptions(rest);
     checkNames(options, forwardNames);
-    let pass = readPass(this.#layer, query, key, value, options);
-    if (this.#packed === undefined) {
-      this.#packed = packWeights(this.#layer.weights, engine.runtime);
-      // Packing may have made memory grow, which detaches the views of an engine's tensors.
-      pass = readPass(this.#layer, query, key, value, options);
+    const [key = query, value = key] = rest[0] === options ? [] : (rest as readonly TensorLike[]);
+    const read = (): Pass => readPass(this.#layer, query, key, value, options);
+    const { cached } = read();
+    if (cached) checkSameMemory(cached.state, runtime.memory);
+    this.#packed ??= packWeights(this.#layer.weights, runtime);
+    const growth = cached?.state.grow(cached.counts);
+    try {
+      // Packing and pages may have made memory grow, which detaches the views of an engine's tensors: they are read anew.
+      return { call: planPass(this.#layer, this.#packed, read(), growth), growth };
+    } catch (error) {
+      growth?.rollback();
+      throw error;
     }
-    return planPass(this.#layer, this.#packed, pass);
   }
 
   /** Gives the memory of the packed weights back. Twice is fine. */
@@ -228,6 +266,17 @@ export class MultiHeadAttention {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+type ForwardArguments =
+  | readonly [key?: TensorLike, value?: TensorLike, options?: ForwardOptions]
+  | readonly [options: ForwardOptions];
+
+/** Options come last: fourth, or second where nothing but the query precedes them. */
+function forwardOptions([second, , fourth]: ForwardArguments): ForwardOptions {
+  if (typeof second === "object" && second !== null && !("data" in second)) return second as ForwardOptions;
+  // Only what is absent may be absent: null is refused.
+  return fourth === undefined ? {} : fourth;
 }
 
 function seeded(options: MultiHeadAttentionOptions): LayerState {

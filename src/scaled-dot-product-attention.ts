@@ -1,5 +1,12 @@
-import type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
+import {
+  type AttentionArguments,
+  type AttentionOptions,
+  type AttentionResult,
+  optionsOf,
+} from "./calls/attention.ts";
 import { engineFor } from "./default-engine.ts";
+import type { Engine } from "./engine.ts";
+import { KVCache } from "./kv-cache.ts";
 import type { TensorLike } from "./tensor-like.ts";
 
 export type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
@@ -13,7 +20,8 @@ export type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
  * ones must not be changed until it settles; tensors of the engine are not copied at all.
  *
  * @param query `[B, H, L, E]`, `[H, L, E]` or `[L, E]`; with `layout: "BLHE"` `[B, L, H, E]`, `[L, H, E]`
- * @param key `[B, K, S, E]`, of query's rank; K divides H
+ * @param key `[B, K, S, E]`, of query's rank; K divides H. Or a `KVCache` in place of key and value: the queries are then
+ *   its last tokens (`queryOffset` is each entry's length - L), and its engine computes
  * @param value `[B, K, S, V]`
  * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for arguments that do not fit, `ERR_MEMORY`; nothing
  *   is written then. An abort rejects with the signal's reason.
@@ -27,13 +35,22 @@ export type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
  * console.log(output.data); // Float32Array(2) [ 10, 16.697614669799805 ]
  * ```
  */
-export async function scaledDotProductAttention(
+export function scaledDotProductAttention(
   query: TensorLike,
   key: TensorLike,
   value: TensorLike,
   options?: AttentionOptions,
+): Promise<AttentionResult>;
+export function scaledDotProductAttention(
+  query: TensorLike,
+  cache: KVCache,
+  options?: AttentionOptions,
+): Promise<AttentionResult>;
+export async function scaledDotProductAttention(
+  query: TensorLike,
+  ...args: AttentionArguments
 ): Promise<AttentionResult> {
-  return engineFor(options).scaledDotProductAttention(query, key, value, options);
+  return engineOf(args).scaledDotProductAttention(query, ...(args as KeyValueArguments));
 }
 
 /**
@@ -52,6 +69,25 @@ export function scaledDotProductAttentionSync(
   key: TensorLike,
   value: TensorLike,
   options?: AttentionOptions,
+): AttentionResult;
+export function scaledDotProductAttentionSync(
+  query: TensorLike,
+  cache: KVCache,
+  options?: AttentionOptions,
+): AttentionResult;
+export function scaledDotProductAttentionSync(
+  query: TensorLike,
+  ...args: AttentionArguments
 ): AttentionResult {
-  return engineFor(options).scaledDotProductAttentionSync(query, key, value, options);
+  return engineOf(args).scaledDotProductAttentionSync(query, ...(args as KeyValueArguments));
+}
+
+/** One of the two forms of the arguments, for the compiler's sake: the engine takes both. */
+type KeyValueArguments = readonly [TensorLike, TensorLike, AttentionOptions?];
+
+/** A cache brings its engine; a call that names another one is refused there. */
+function engineOf(args: AttentionArguments): Engine {
+  const options = optionsOf(args);
+  const [cache] = args;
+  return options?.engine === undefined && cache instanceof KVCache ? cache.engine : engineFor(options);
 }

@@ -12,13 +12,16 @@ import { afterAll, describe, expect } from "vitest";
 import {
   AttentionError,
   type AttentionOptions,
+  type AttentionPart,
   createEngine,
   type Engine,
   type KernelSet,
   type MatmulOptions,
+  type MergeOptions,
   type SoftmaxOptions,
   type TensorLike,
 } from "wasm-attention";
+import type { ReferencePart } from "wasm-attention/reference";
 import * as reference from "wasm-attention/reference";
 
 /** What every backend returns: the reference float64, the others float32. */
@@ -43,6 +46,10 @@ export interface Operators {
     value: TensorLike,
     options?: What<AttentionOptions>,
   ): Promise<Attention>;
+  mergeAttention(
+    parts: readonly Attention[],
+    options?: What<MergeOptions>,
+  ): Promise<{ readonly output: Numbers; readonly logSumExp: Numbers }>;
   matmul(a: TensorLike, b: TensorLike, options?: What<MatmulOptions>): Promise<Numbers>;
   softmax(x: TensorLike, options?: What<SoftmaxOptions>): Promise<Numbers>;
 }
@@ -120,6 +127,10 @@ function backendOf(name: string, open: () => Engine, call: "sync" | "async"): Ba
       sync
         ? open().scaledDotProductAttentionSync(query, key, value, options)
         : open().scaledDotProductAttention(query, key, value, options),
+    mergeAttention: async (parts, options) =>
+      sync
+        ? open().mergeAttentionSync(parts as AttentionPart[], options)
+        : open().mergeAttention(parts as AttentionPart[], options),
     matmul: async (a, b, options) => (sync ? open().matmulSync(a, b, options) : open().matmul(a, b, options)),
     softmax: async (x, options) => (sync ? open().softmaxSync(x, options) : open().softmax(x, options)),
   };
@@ -131,6 +142,7 @@ const referenceOperators: Operators = {
     const { output, logSumExp, weights } = reference.scaledDotProductAttention(query, key, value, what);
     return { output, ...(returnLogSumExp && { logSumExp }), ...(returnWeights && { weights }) };
   },
+  mergeAttention: async (parts, options) => reference.mergeAttention(parts as ReferencePart[], options),
   matmul: async (a, b, options) => reference.matmul(a, b, options),
   softmax: async (x, options) => reference.softmax(x, options),
 } satisfies Operators;

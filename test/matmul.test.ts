@@ -4,7 +4,7 @@ import { type MatmulOptions, tensor } from "wasm-attention";
 import { matmul, type ReferenceTensor } from "wasm-attention/reference";
 import { expectAccurate, expectSameBits, plainTolerance } from "./accuracy.ts";
 import { type Backend, forEachBackend, forEachEngine, type What } from "./backends.ts";
-import { onnxCases, onnxFolderName, onnxPresent } from "./onnx.ts";
+import { describeOnnx, onnxCases } from "./onnx.ts";
 import { plainMatmul } from "./plain-float32.ts";
 import { type FloatTensor, normal, uniform } from "./random-tensors.ts";
 import { expectTensorClose, onnxTolerance, type Tolerance } from "./tolerance.ts";
@@ -40,8 +40,7 @@ async function expectProduct(backend: Backend, { a, b, options, exact, tolerance
   expectAccurate(product, exact, tolerance, `[${a.shape}] x [${b.shape}]`);
 }
 
-describe("ONNX's MatMul", () => {
-  if (!onnxPresent) it.skip(`skipped: the folder ${onnxFolderName} is absent`, () => {});
+describeOnnx("ONNX's MatMul", () => {
   forEachBackend((backend) => {
     for (const { name, inputs, outputs } of onnxCases("MatMul"))
       it(name, async () => {

@@ -540,7 +540,8 @@ describe("errors", () => {
     (options: object, args: FloatTensor[] = [q, k, v]) =>
     () =>
       layer.forwardSync(...(args as [FloatTensor, FloatTensor, FloatTensor]), options);
-  const forwardNames = "keyPaddingMask, attnMask, causal, needWeights, averageWeights, signal";
+  const forwardNames =
+    "keyPaddingMask, attnMask, causal, needWeights, averageWeights, cache, lengths, signal";
   const maskTypes = "expected data of type Uint8Array or Float32Array, got";
   const passes: Wrong[] = [
     [

@@ -16,7 +16,7 @@ import {
   softmaxAsync,
 } from "../dist/onnx/index.js";
 import { forEachEngine } from "./backends.ts";
-import { type OnnxCase, onnxCases, onnxFolderName, onnxPresent } from "./onnx.ts";
+import { describeOnnx, type OnnxCase, onnxCases } from "./onnx.ts";
 import { bytes, normal } from "./random-tensors.ts";
 import { exactly, expectTensorClose, onnxTolerance } from "./tolerance.ts";
 
@@ -76,15 +76,13 @@ async function check(onnx: OnnxCase, engine: Engine): Promise<void> {
   }
 }
 
-describe("the ONNX project's cases", () => {
-  if (!onnxPresent) it.skip(`skipped: the folder ${onnxFolderName} is absent`, () => {});
+describeOnnx("the ONNX project's cases", () => {
   const cases = onnxCases();
   const ready = cases.filter(({ op }) => op in operators);
-  if (onnxPresent) it("are all here", () => expect(ready.length).toBe(35 + 4 + 4 + 4 + 7));
-  if (onnxPresent)
-    forEachEngine((_, engine) => {
-      for (const onnx of ready) it(onnx.name, () => check(onnx, engine()));
-    });
+  it("are all here", () => expect(ready.length).toBe(35 + 4 + 4 + 4 + 7));
+  forEachEngine((_, engine) => {
+    for (const onnx of ready) it(onnx.name, () => check(onnx, engine()));
+  });
   for (const { op, name } of cases.filter((onnx) => !(onnx.op in operators))) it.todo(`${op}: ${name}`);
 });
 

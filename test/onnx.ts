@@ -6,14 +6,20 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { describe, it } from "vitest";
 
 /** Where the cases are looked for, relative to the repository's root. */
-export const onnxFolderName = "../shared/conformance/onnx";
+const folderName = "../shared/conformance/onnx";
 
-const folder = fileURLToPath(new URL(`../${onnxFolderName}`, import.meta.url));
+const folder = fileURLToPath(new URL(`../${folderName}`, import.meta.url));
 
-/** Whether the cases are there. */
-export const onnxPresent: boolean = existsSync(folder);
+const present: boolean = existsSync(folder);
+
+/** A suite over the cases; where they are absent, one that says so: a suite must not be empty. */
+export function describeOnnx(name: string, suite: () => void): void {
+  if (present) describe(name, suite);
+  else describe.skip(name, () => it(`the folder ${folderName} is absent`, () => {}));
+}
 
 export interface OnnxTensor {
   readonly name: string;
@@ -41,9 +47,8 @@ interface TensorEntry extends Omit<OnnxTensor, "data"> {
   readonly nbytes: number;
 }
 
-/** The cases of an operator, or of all; none where the folder is absent. */
+/** The cases of an operator, or of all. */
 export function onnxCases(op?: string): OnnxCase[] {
-  if (!onnxPresent) return [];
   const names = readdirSync(folder).filter((name) => existsSync(join(folder, name, "case.json")));
   return names
     .sort()

@@ -126,6 +126,26 @@ function addWeightedValues(
   }
 }
 
+/** Attention merged row by row: `parts` outputs of `rows` x V, and a logarithm a row each. */
+export function plainMerge(
+  parts: readonly { readonly output: FloatTensor; readonly logSumExp: FloatTensor }[],
+): Pick<PlainAttention, "output" | "logSumExp"> {
+  const rows = parts[0]!.logSumExp.data.length;
+  const V = parts[0]!.output.data.length / rows;
+  const output = new Float32Array(rows * V);
+  const logSumExp = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const weights = Float32Array.from(parts, (part) => part.logSumExp.data[row]!);
+    logSumExp[row] = plainSoftmaxRow(weights);
+    parts.forEach((part, n) => {
+      if (part.logSumExp.data[row] === -Infinity) return;
+      for (let v = row * V; v < (row + 1) * V; v++)
+        output[v] = output[v]! + fround(weights[n]! * part.output.data[v]!);
+    });
+  }
+  return { output, logSumExp };
+}
+
 export interface PlainMatmulOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;

@@ -5,8 +5,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Embedding, sinusoidalPositions } from "wasm-attention";
-import { expectSameBits } from "./accuracy.ts";
-import { type AttentionWhat, attentionInputs, type Sizes } from "./attention-problem.ts";
+import { expectAccurate, expectSameBits } from "./accuracy.ts";
+import { type AttentionWhat, attentionInputs, type Sizes, solve } from "./attention-problem.ts";
 import {
   type Backend,
   engineChoices,
@@ -15,6 +15,7 @@ import {
   type Operators,
 } from "./backends.ts";
 import { bytes, type FloatTensor, generator, normal } from "./random-tensors.ts";
+import { attendParts, mergedTolerance, splitKeys } from "./split-keys.ts";
 import { expectClose } from "./tolerance.ts";
 
 const runs = { numRuns: 25 };
@@ -193,6 +194,22 @@ describe("attention", () => {
           const masked = await attend(query, key, value, { mask });
           expectClose(masked.output.data, absent.output.data, rounding, "output");
         }
+      }));
+
+    it("keys cut anywhere, attended to in parts and merged, are all keys", () =>
+      holds(async ({ size, query, key, value, options, seed }) => {
+        const whole = { query, key, value, options };
+        const next = generator(seed);
+        const cuts = Array.from({ length: 1 + (seed % 5) }, () => Math.floor(next() * (size.S + 1)));
+        const parts = splitKeys(
+          whole,
+          cuts.sort((a, b) => a - b),
+        );
+        const merged = await operators.mergeAttention(await attendParts(operators, parts));
+        const { exact } = solve(whole);
+        const tolerance = mergedTolerance(whole);
+        expectAccurate(merged.output, exact.output, tolerance.output, "output");
+        expectAccurate(merged.logSumExp, exact.logSumExp, tolerance.logSumExp, "logSumExp");
       }));
 
     it("attention is softmax between two products", () =>

@@ -15,7 +15,7 @@ import {
 } from "../src/reference/index.ts";
 import { relativeBucket } from "../src/validate/relative-bias.ts";
 import { attentionArguments, attentionCases, type GoldenRope, layerArguments, layerCases } from "./golden.ts";
-import { onnxCases, onnxFolderName, onnxPresent } from "./onnx.ts";
+import { describeOnnx, onnxCases } from "./onnx.ts";
 import {
   exactly,
   expectClose,
@@ -142,8 +142,7 @@ describe("multiHeadAttention against PyTorch", () => {
     });
 });
 
-describe("ONNX cases", () => {
-  if (!onnxPresent) it.skip(`skipped: the folder ${onnxFolderName} is absent`, () => {});
+describeOnnx("ONNX cases", () => {
   for (const { name, attributes, inputs, outputs } of onnxCases("Softmax"))
     it(name, () => {
       const y = outputs[0]!;

@@ -4,7 +4,7 @@ import { type SoftmaxOptions, tensor } from "wasm-attention";
 import { type ReferenceTensor, softmax } from "wasm-attention/reference";
 import { expectAccurate, expectSameBits, plainTolerance } from "./accuracy.ts";
 import { type Backend, forEachBackend, forEachEngine, type What } from "./backends.ts";
-import { onnxCases, onnxFolderName, onnxPresent } from "./onnx.ts";
+import { describeOnnx, onnxCases } from "./onnx.ts";
 import { plainSoftmax } from "./plain-float32.ts";
 import { bytes, changed, type FloatTensor, normal, sizeOf } from "./random-tensors.ts";
 import { expectTensorClose, onnxTolerance, type Tolerance } from "./tolerance.ts";
@@ -33,8 +33,7 @@ async function expectSoftmax(backend: Backend, { x, options, exact, tolerance }:
   );
 }
 
-describe("ONNX's Softmax", () => {
-  if (!onnxPresent) it.skip(`skipped: the folder ${onnxFolderName} is absent`, () => {});
+describeOnnx("ONNX's Softmax", () => {
   forEachBackend((backend) => {
     for (const { name, attributes, inputs, outputs } of onnxCases("Softmax"))
       it(name, async () => {

@@ -1,11 +1,15 @@
 // Scaled dot-product attention from arguments to program.
 
 import type { ScoreOptions } from "../attention-options.ts";
+import { checkSameMemory, stateOf } from "../cache/handle.ts";
+import type { LinearMemory } from "../engine/linear-memory.ts";
 import type { Call } from "../engine/program.ts";
+import type { KVCache } from "../kv-cache.ts";
 import { planAttention } from "../plan/attention.ts";
 import { Tensor } from "../tensor.ts";
 import { sizeOf, type TensorLike } from "../tensor-like.ts";
 import { readAttention } from "../validate/attention.ts";
+import { readCachedAttention } from "../validate/cached-attention.ts";
 import { float32 } from "../validate/floats.ts";
 import { headLayout, headShape } from "../validate/heads.ts";
 import { checkFlag, checkNames } from "../validate/options.ts";
@@ -58,21 +62,40 @@ const names: ReadonlySet<string> = new Set([
   "engine",
 ]);
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** Key, value and options; or a cache and options. */
+export type AttentionArguments =
+  | readonly [key: TensorLike, value: TensorLike, options?: AttentionOptions]
+  | readonly [cache: KVCache, options?: AttentionOptions];
+
+/** The options, whichever form the arguments have. */
+export function optionsOf(args: AttentionArguments): AttentionOptions | undefined {
+  return (stateOf(args[0]) === undefined ? args[2] : args[1]) as AttentionOptions | undefined;
+}
+
+/** Checks the arguments and plans the call on the engine with that memory; nothing is written yet. */
 export function attentionCall(
   query: TensorLike,
-  key: TensorLike,
-  value: TensorLike,
-  options: AttentionOptions = {},
+  args: AttentionArguments,
+  memory: LinearMemory,
 ): Call<AttentionResult> {
+  const given = optionsOf(args);
+  // Only what is absent may be absent: null is refused.
+  const options = given === undefined ? {} : given;
+  const cache = stateOf(args[0]);
+  const [key, value] = args as readonly TensorLike[];
   checkNames(options, names);
+  if (cache !== undefined) checkSameMemory(cache, memory);
   if (options.returnWeights !== undefined) checkFlag("returnWeights", options.returnWeights);
   if (options.returnLogSumExp !== undefined) checkFlag("returnLogSumExp", options.returnLogSumExp);
-  const problem = readAttention(query, key, value, options, float32);
+  const problem =
+    cache === undefined
+      ? readAttention(query, key!, value!, options, float32)
+      : readCachedAttention(query, cache, options);
   const { B, H, L, S, V, rank, packed, query: heads } = problem;
   const layout = options.layout ?? "BHLE";
   const shape = packed ? [heads.length, H, V] : headShape(layout, [B, H, L, V], rank);
-  const output = checkTarget("out", options.out, shape, [query, key, value, options.mask, options.bias]);
+  const inputs = cache === undefined ? [key!, value!] : [];
+  const output = checkTarget("out", options.out, shape, [query, ...inputs, options.mask, options.bias]);
   const rows = packed ? [H, heads.length] : [B, H, L].slice(4 - rank);
   const logSumExp = options.returnLogSumExp ? zeros(rows) : undefined;
   const weights = options.returnWeights ? zeros([...rows, S]) : undefined;

@@ -3,7 +3,7 @@
 import type { Layout } from "../attention-options.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorData, TensorLike } from "../tensor-like.ts";
-import type { Heads } from "../validate/attention.ts";
+import type { AttentionHeads } from "../validate/attention.ts";
 import { type HeadLayout, headLayout, headShape } from "../validate/heads.ts";
 import { checkTarget } from "../validate/target.ts";
 
@@ -15,7 +15,7 @@ export interface EfficientAttentionResult {
 
 /** The tensor that the output goes into, and where its heads are. */
 export function outputOf(
-  { B, H, L, V, rank }: Heads,
+  { B, H, L, V, rank }: AttentionHeads,
   { layout = "BHLE", out }: { readonly layout?: Layout; readonly out?: TensorLike<Float32Array> },
   inputs: readonly (TensorLike<TensorData> | undefined)[],
 ): { output: Tensor; layout: HeadLayout } {

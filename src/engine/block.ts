@@ -58,6 +58,7 @@ export function bind(program: Program, memory: LinearMemory, threads: number): B
   operands.forEach(({ base, offset }, i) => {
     addresses[i] ??= base === undefined ? address + offsets[i]! : addresses[base]! + offset!;
   });
+  writeAddressTables(operands, memory, addresses as number[]);
   const table = address + tableOffset;
   writeStages(stages, memory, table, addresses as number[]);
   const scratch = address + scratchOffset;
@@ -68,6 +69,18 @@ export function bind(program: Program, memory: LinearMemory, threads: number): B
 function residentAddress({ source, target }: OperandSpec, memory: LinearMemory): number | undefined {
   const elements = source ?? target;
   return elements?.buffer === memory.buffer ? elements.byteOffset : undefined;
+}
+
+function writeAddressTables(
+  operands: readonly OperandSpec[],
+  memory: LinearMemory,
+  addresses: readonly number[],
+): void {
+  operands.forEach(({ table }, i) => {
+    table?.forEach((operand, n) => {
+      memory.u32[(addresses[i]! >>> 2) + n] = addresses[operand]!;
+    });
+  });
 }
 
 function writeStages(
@@ -92,9 +105,10 @@ function writeStages(
 
 /** Where a program uses the caller's own memory. */
 export function residentAddresses(program: Program, memory: LinearMemory): number[] {
-  return program.operands
+  const resident = program.operands
     .map((operand) => residentAddress(operand, memory))
     .filter((address) => address !== undefined);
+  return [...resident, ...program.kept];
 }
 
 /** One copy between a caller's array and linear memory. */

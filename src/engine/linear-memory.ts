@@ -102,6 +102,11 @@ export class LinearMemory {
     return blocks;
   }
 
+  /** Whether a call in flight uses a block. */
+  isPinned(block: number): boolean {
+    return this.#pins.has(block);
+  }
+
   unpin(blocks: readonly number[]): void {
     for (const block of blocks) {
       const count = this.#pins.get(block)! - 1;

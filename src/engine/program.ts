@@ -18,6 +18,8 @@ export interface OperandSpec {
   readonly target?: Float32Array;
   readonly base?: Operand;
   readonly offset?: number;
+  /** The operands whose addresses are its contents, one 32-bit word each. */
+  readonly table?: readonly Operand[];
 }
 
 /** A kernel over some tiles. The tiles of a stage are independent; stages follow one another. */
@@ -37,6 +39,8 @@ export class Program {
   readonly name: string;
   readonly operands: OperandSpec[] = [];
   readonly stages: Stage[] = [];
+  /** Blocks of linear memory that kernels reach through tables of addresses: they are kept while the program runs. */
+  readonly kept: number[] = [];
   /** About how many floating-point operations it takes: whether threads are worth waking. */
   work = 0;
 
@@ -47,6 +51,11 @@ export class Program {
   /** Data that kernels read. */
   input(source: Elements): Operand {
     return this.operands.push({ bytes: source.byteLength, source }) - 1;
+  }
+
+  /** The addresses of other operands, for a kernel that reads any number of them; written when they are known. */
+  addressTable(operands: readonly Operand[]): Operand {
+    return this.operands.push({ bytes: operands.length * 4, table: operands }) - 1;
   }
 
   /** Data that kernels write, delivered into `target`. */
@@ -62,6 +71,11 @@ export class Program {
   /** A place inside another operand. */
   within(base: Operand, offset: number): Operand {
     return this.operands.push({ bytes: 0, base, offset }) - 1;
+  }
+
+  /** Keeps blocks of linear memory from being given back before the program has run; 0 is none. */
+  keep(addresses: Iterable<number>): void {
+    for (const address of addresses) if (address !== 0) this.kept.push(address);
   }
 
   /** Adds a stage; one without tiles is left out. */

@@ -1,34 +1,19 @@
-// One pass through a layer as a program: project, attend, project. Projections write the heads of a token side by side,
-// [B, length, heads, D], and attention reads them there.
+// One pass through a layer as a program: project, append to the cache where there is one, attend, project.
 
-import type { MaskLike } from "../attention-options.ts";
+import type { Growth } from "../cache/growth.ts";
+import { largest } from "../cache/largest.ts";
+import type { PagedKeys } from "../cache/page-table.ts";
 import { type Call, type Operand, Program } from "../engine/program.ts";
+import { addAppend } from "../plan/append.ts";
 import { addAttention } from "../plan/attention.ts";
 import { addProduct } from "../plan/matmul.ts";
-import { addRotation, type RotationTables } from "../plan/rotary.ts";
-import { shapeError, Tensor } from "../tensor.ts";
-import { sizeOf, type TensorLike } from "../tensor-like.ts";
-import { float32, readFloats } from "../validate/floats.ts";
+import { Tensor } from "../tensor.ts";
+import { sizeOf } from "../tensor-like.ts";
 import { headLayout } from "../validate/heads.ts";
-import { checkFlag } from "../validate/options.ts";
-import { combineMasks, type OperatorMasks } from "./masks.ts";
-import type { PackedProjection, PackedWeights } from "./packed-weights.ts";
-import type { LayerTables } from "./rotary.ts";
-import type { LayerSizes, LayerWeights } from "./weights.ts";
-
-/** Options of a pass that say what is computed. Masks keep this library's polarity: 1 = attend. */
-export interface ForwardMasks {
-  /** Which keys are there: `[B, S]` (unbatched `[S]`), boolean or additive. */
-  readonly keyPaddingMask?: MaskLike;
-  /** `[L, S]`, `[H, L, S]` or `[B, H, L, S]`, boolean or additive. */
-  readonly attnMask?: MaskLike;
-  /** Query i attends to keys 0 to i. Default false. */
-  readonly causal?: boolean;
-  /** Also return the weights. Default false. */
-  readonly needWeights?: boolean;
-  /** Average the weights over the heads. Default true. */
-  readonly averageWeights?: boolean;
-}
+import { appendRows } from "./extra-keys.ts";
+import type { PackedWeights } from "./packed-weights.ts";
+import type { LayerState, Pass } from "./pass.ts";
+import { project, projectHeads, projectInto } from "./projections.ts";
 
 /** What a pass returns. Unbatched input drops B. */
 export interface ForwardResult {
@@ -38,82 +23,21 @@ export interface ForwardResult {
   readonly weights?: Tensor;
 }
 
-/** A layer as a pass sees it. */
-export interface LayerState {
-  readonly sizes: LayerSizes;
-  readonly weights: LayerWeights;
-  readonly addZeroAttn: boolean;
-  /** Rotary tables of so many positions from 0 on, where the layer rotates. */
-  readonly rotary: LayerTables | undefined;
-}
-
-/** Checked input: rows of tokens. */
-export interface Tokens {
-  readonly data: Float32Array;
-  readonly batch: number;
-  readonly length: number;
-}
-
-/** A pass whose arguments are known good. */
-export interface Pass {
-  readonly query: Tokens;
-  readonly key: Tokens;
-  readonly value: Tokens;
-  readonly masks: OperatorMasks;
-  readonly batched: boolean;
-  /** Keys that follow the S keys: bias_k, the zero key. */
-  readonly extra: number;
-  readonly needWeights: boolean;
-  readonly averageWeights: boolean;
-}
-
-/** Checks the arguments of a pass. What it returns holds views: they are good until memory grows. */
-export function readPass(
+/** Plans a pass with packed weights; with a cache, into the growth that was made for its tokens. */
+export function planPass(
   layer: LayerState,
-  query: TensorLike,
-  key: TensorLike,
-  value: TensorLike,
-  options: ForwardMasks,
-): Pass {
+  packed: PackedWeights,
+  pass: Pass,
+  growth?: Growth,
+): Call<ForwardResult> {
   const { sizes } = layer;
-  const { needWeights = false, averageWeights = true, causal = false } = options;
-  for (const [name, flag] of Object.entries({ needWeights, averageWeights, causal })) checkFlag(name, flag);
-  const batched = readFloats("query", query, float32).shape.length !== 2;
-  const q = readTokens("query", query, ["B", "L", "E"], { E: sizes.embedDim }, batched);
-  const k = readTokens("key", key, ["B", "S", "kdim"], { B: q.batch, kdim: sizes.kdim }, batched);
-  const v = readTokens(
-    "value",
-    value,
-    ["B", "S", "vdim"],
-    { B: q.batch, S: k.length, vdim: sizes.vdim },
-    batched,
-  );
-  const extra = (layer.weights.biasKey ? 1 : 0) + (layer.addZeroAttn ? 1 : 0);
-  const scoreSizes = { B: q.batch, H: sizes.numHeads, L: q.length, S: k.length, extra, batched };
-  const masks = combineMasks({ ...options, causal }, scoreSizes);
-  return { query: q, key: k, value: v, masks, batched, extra, needWeights, averageWeights };
-}
-
-/** Plans a pass with packed weights. */
-export function planPass(layer: LayerState, packed: PackedWeights, pass: Pass): Call<ForwardResult> {
-  const { sizes } = layer;
-  const { query: q, key: k, value: v, masks, batched, extra, needWeights, averageWeights } = pass;
+  const { query: q, masks, batched, needWeights, averageWeights } = pass;
   const program = new Program("MultiHeadAttention");
-  const B = q.batch;
-  const [L, S, width] = [q.length, k.length, k.length + extra];
+  const [B, L] = [q.batch, q.length];
   const { numHeads: H, numKvHeads: K, headDim: D } = sizes;
-  const inputs = shareOperands(program, [q.data, k.data, v.data]);
-  const tables = layer.rotary?.(Math.max(L, S));
-  const queries = projectHeads(program, packed.query, inputs[0]!, { batch: B, rows: L, width: L }, H, {
-    norm: layer.weights.queryNorm,
-    tables,
-  });
-  const keys = projectHeads(program, packed.key, inputs[1]!, { batch: B, rows: S, width }, K, {
-    norm: layer.weights.keyNorm,
-    tables,
-  });
-  const values = project(program, packed.value, inputs[2]!, { batch: B, rows: S, width });
-  appendRows(program, layer, { keys, values, batch: B, length: S, width, columns: K * D });
+  const heads = projectTokens(program, layer, packed, pass);
+  const pages = growth && appendTokens(program, growth, heads, [B, K, L, D]);
+  const width = growth ? largest(growth.entries.map(({ length }) => length)) : heads.width;
 
   const context = program.temporary(B * L * H * D * 4);
   const perHead = needWeights
@@ -142,13 +66,20 @@ export function planPass(layer: LayerState, packed: PackedWeights, pass: Pass): 
       relativeBias: undefined,
       alibiSlopes: undefined,
       sinks: undefined,
-      window: [-1, -1],
-      lengths: new Array<number>(B).fill(width),
-      offsets: new Array<number>(B).fill(0),
+      window: [(pass.cached?.state.window ?? 0) - 1, -1],
+      lengths: growth ? growth.entries.map(({ length }) => length) : new Array<number>(B).fill(width),
+      offsets: growth ? growth.lengths : new Array<number>(B).fill(0),
       blockMask: undefined,
       packed: undefined,
+      pages,
     },
-    { query: queries, key: keys, value: values, output: context, weights: scores },
+    {
+      query: heads.queries,
+      key: pages ? undefined : heads.keys,
+      value: pages ? undefined : heads.values,
+      output: context,
+      weights: scores,
+    },
     headLayout("BLHE", [B, H, L, D]),
   );
   const output = new Tensor(
@@ -164,26 +95,49 @@ export function planPass(layer: LayerState, packed: PackedWeights, pass: Pass): 
   };
 }
 
-function readTokens(
-  name: string,
-  tensor: TensorLike,
-  letters: readonly [string, string, string],
-  known: Readonly<Record<string, number>>,
-  batched: boolean,
-): Tokens {
-  const { data, shape } = readFloats(name, tensor, float32) as {
-    data: Float32Array;
-    shape: readonly number[];
-  };
-  const expected = batched ? letters : letters.slice(1);
-  const fits =
-    shape.length === expected.length &&
-    expected.every((letter, d) => (known[letter] ?? shape[d]) === shape[d]);
-  if (!fits) {
-    const sizes = expected.map((letter) => (letter in known ? `${letter}=${known[letter]}` : letter));
-    throw shapeError(name, `shape [${sizes.join(", ")}]`, shape);
-  }
-  return { data, batch: batched ? shape[0]! : 1, length: shape[batched ? 1 : 0]! };
+/** Queries, keys and values of the tokens, [B, length, heads, D] each; keys and values with those that the layer adds. */
+interface ProjectedHeads {
+  readonly queries: Operand;
+  readonly keys: Operand;
+  readonly values: Operand;
+  /** Keys of an entry. */
+  readonly width: number;
+}
+
+function projectTokens(
+  program: Program,
+  layer: LayerState,
+  packed: PackedWeights,
+  { query: q, key: k, value: v, extra, cached }: Pass,
+): ProjectedHeads {
+  const { numHeads: H, numKvHeads: K, headDim: D } = layer.sizes;
+  const B = q.batch;
+  const [L, S, width] = [q.length, k.length, k.length + extra];
+  const inputs = shareOperands(program, [q.data, k.data, v.data]);
+  const tables = layer.rotary?.(Math.max(L, S), cached?.state.lengths ?? [0]);
+  const queries = projectHeads(program, packed.query, inputs[0]!, { batch: B, rows: L, width: L }, H, {
+    norm: layer.weights.queryNorm,
+    tables,
+  });
+  const keys = projectHeads(program, packed.key, inputs[1]!, { batch: B, rows: S, width }, K, {
+    norm: layer.weights.keyNorm,
+    tables,
+  });
+  const values = project(program, packed.value, inputs[2]!, { batch: B, rows: S, width });
+  appendRows(program, layer, { keys, values, batch: B, length: S, width, columns: K * D });
+  return { queries, keys, values, width };
+}
+
+function appendTokens(
+  program: Program,
+  growth: Growth,
+  { keys, values }: ProjectedHeads,
+  sizes: readonly [number, number, number, number],
+): PagedKeys {
+  const pages = growth.pageTable();
+  const layout = headLayout("BLHE", sizes);
+  addAppend(program, growth, pages, { key: keys, value: values, keyLayout: layout, valueLayout: layout });
+  return pages;
 }
 
 /** Self-attention passes one array three times: it crosses the border once. */
@@ -194,120 +148,6 @@ function shareOperands(program: Program, arrays: readonly Float32Array[]): Opera
     known.set(array, operand);
     return operand;
   });
-}
-
-/** Rows of tokens per entry, and how many rows the entry has room for in the result. */
-interface Rows {
-  readonly batch: number;
-  readonly rows: number;
-  readonly width: number;
-}
-
-function project(program: Program, projection: PackedProjection, x: Operand, rows: Rows): Operand {
-  const result = program.temporary(rows.batch * rows.width * projection.columns * 4);
-  projectInto(program, projection, x, result, rows);
-  return result;
-}
-
-/** A projection, then what turns its heads: RMS norm and rotary positions, where the layer has them. */
-function projectHeads(
-  program: Program,
-  projection: PackedProjection,
-  x: Operand,
-  rows: Rows,
-  heads: number,
-  { norm, tables }: { readonly norm: Float32Array | undefined; readonly tables: RotationTables | undefined },
-): Operand {
-  if (norm === undefined && tables === undefined) return project(program, projection, x, rows);
-  // Into a place of its own: a tile that is computed anew after a worker died must find its input unturned.
-  const input = project(program, projection, x, { ...rows, width: rows.rows });
-  const output = program.temporary(rows.batch * rows.width * projection.columns * 4);
-  addRotation(program, {
-    input,
-    output,
-    entries: rows.batch,
-    rowsPerEntry: rows.rows * heads,
-    rowsPerPosition: heads,
-    positions: rows.rows,
-    headSize: projection.columns / heads,
-    inputEntryStride: rows.rows * projection.columns,
-    outputEntryStride: rows.width * projection.columns,
-    tables,
-    norm: norm && { weight: norm, epsilon: NORM_EPSILON },
-  });
-  return output;
-}
-
-/** As in Qwen3's published configuration. */
-const NORM_EPSILON = 1e-6;
-
-function projectInto(
-  program: Program,
-  { weight, bias, columns, depth }: PackedProjection,
-  x: Operand,
-  result: Operand,
-  { batch, rows, width }: Rows,
-): void {
-  // Entries that follow one another without a gap are one tall matrix.
-  const tall = rows === width;
-  addProduct(program, {
-    rows: tall ? batch * rows : rows,
-    columns,
-    depth,
-    batch: tall ? 1 : batch,
-    a: x,
-    b: program.input(weight.data),
-    bias: bias && program.input(bias),
-    result,
-    scale: 1,
-    aRowStride: depth,
-    aDepthStride: 1,
-    bDepthStride: 0,
-    bColumnStride: 0,
-    packed: true,
-    aBatchStride: rows * depth,
-    resultBatchStride: width * columns,
-  });
-}
-
-/** bias_k and bias_v, then the zero key and value, after the projected ones of every entry. */
-function appendRows(
-  program: Program,
-  { weights, addZeroAttn }: LayerState,
-  {
-    keys,
-    values,
-    batch,
-    length,
-    width,
-    columns,
-  }: {
-    keys: Operand;
-    values: Operand;
-    batch: number;
-    length: number;
-    width: number;
-    columns: number;
-  },
-): void {
-  const append = (target: Operand, row: number, source: Float32Array | undefined): void =>
-    program.stage(
-      "copy",
-      {
-        source: source && program.input(source),
-        target: program.within(target, row * columns * 4),
-        rows: batch,
-        rowBytes: columns * 4,
-        sourceStride: 0,
-        targetStride: width * columns * 4,
-      },
-      { tiles: batch, work: batch * columns },
-    );
-  if (weights.biasKey) append(keys, length, weights.biasKey);
-  if (weights.biasValue) append(values, length, weights.biasValue);
-  if (!addZeroAttn) return;
-  append(keys, width - 1, undefined);
-  append(values, width - 1, undefined);
 }
 
 /** The mean over heads is a product with a row of ones. */

@@ -1,5 +1,6 @@
 // Rotary positions of a layer: tables of cosines and sines, grown as sequences get longer.
 
+import { largest } from "../cache/largest.ts";
 import { checkRotated } from "../calls/rotary.ts";
 import type { RotationTables } from "../plan/rotary.ts";
 import { type RotaryScaling, rotaryTables } from "../rotary-tables.ts";
@@ -19,8 +20,8 @@ export interface LayerRotary {
 
 const names: ReadonlySet<string> = new Set(["base", "dim", "interleaved", "scaling"]);
 
-/** Tables for positions 0 to `positions` - 1. */
-export type LayerTables = (positions: number) => RotationTables;
+/** Tables for `length` positions from each entry's first one on; one number of those where all start alike. */
+export type LayerTables = (length: number, firsts: readonly number[]) => RotationTables;
 
 /** Checks a layer's rotary option; tables are made when a sequence asks for them, and kept. */
 export function readRotary(option: boolean | LayerRotary, headDim: number): LayerTables | undefined {
@@ -39,12 +40,30 @@ export function readRotary(option: boolean | LayerRotary, headDim: number): Laye
     return { cos, sin, size: dim, interleaved, perEntry: false };
   };
   let known = make(0);
-  let length = 0;
-  return (positions) => {
-    if (positions > length) {
-      length = Math.max(positions, 2 * length);
-      known = make(length);
+  let positions = 0;
+  return (length, firsts) => {
+    const needed = largest(firsts) + length;
+    if (needed > positions) {
+      positions = Math.max(needed, 2 * positions);
+      known = make(positions);
     }
-    return known;
+    return partOf(known, length, firsts);
   };
+}
+
+/** Only the positions of a pass cross the border to linear memory. */
+function partOf(tables: RotationTables, length: number, firsts: readonly number[]): RotationTables {
+  const half = tables.size / 2;
+  const part = (table: Float32Array, first: number): Float32Array =>
+    table.subarray(first * half, (first + length) * half);
+  if (firsts.every((first) => first === firsts[0]))
+    return { ...tables, cos: part(tables.cos, firsts[0]!), sin: part(tables.sin, firsts[0]!) };
+  const gather = (table: Float32Array): Float32Array => {
+    const rows = new Float32Array(firsts.length * length * half);
+    firsts.forEach((first, b) => {
+      rows.set(part(table, first), b * length * half);
+    });
+    return rows;
+  };
+  return { ...tables, cos: gather(tables.cos), sin: gather(tables.sin), perEntry: true };
 }

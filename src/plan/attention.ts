@@ -1,11 +1,14 @@
 // Which kernel runs an attention, in which pieces. Pure: sizes in, program out.
 
+import { cacheTypes, widenedSize } from "../cache/page-format.ts";
+import { pageParameters } from "../cache/page-table.ts";
 import { KEY_BLOCK, PANEL, PANEL_HEADER } from "../engine/generated/kernels.ts";
 import { type Operand, Program } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
-import type { HeadLayout } from "../validate/heads.ts";
+import { type HeadLayout, type HeadView, headLayout } from "../validate/heads.ts";
 import type { SpreadMask } from "../validate/mask.ts";
 import { type BucketTable, relativeBucket } from "../validate/relative-bias.ts";
+import { addMerge } from "./merge.ts";
 
 /** Where results go; those that are absent are not made. */
 export interface AttentionTargets {
@@ -30,6 +33,11 @@ const ENOUGH_TILES = 64;
 const STEP_WORK = 2e7;
 const MOST_SCRATCH = 1024 * 1024;
 
+/** So few tiles leave threads idle: several tiles then share the keys of a group, each with enough for a pass. */
+const FEW_TILES = 8;
+const MOST_PARTS = 32;
+const LEAST_KEYS_PER_PART: number = 8 * KEY_BLOCK;
+
 /** Wider than any key length, and small enough to be added to a position. */
 const UNBOUNDED: number = 2 ** 30;
 
@@ -38,13 +46,15 @@ const similarities = ["dot", "cosine", "root-norm"] as const;
 /** The program of a checked attention. */
 export function planAttention(problem: AttentionProblem, targets: AttentionTargets): Program {
   const program = new Program("scaledDotProductAttention");
+  const input = ({ data }: HeadView): Operand | undefined =>
+    problem.pages ? undefined : program.input(data as Float32Array);
   addAttention(
     program,
     problem,
     {
       query: program.input(problem.query.data as Float32Array),
-      key: program.input(problem.key.data as Float32Array),
-      value: program.input(problem.value.data as Float32Array),
+      key: input(problem.key),
+      value: input(problem.value),
       output: program.output(targets.output),
       logSumExp: targets.logSumExp && program.output(targets.logSumExp),
       weights: targets.weights && program.output(targets.weights),
@@ -59,10 +69,13 @@ export function planAttention(problem: AttentionProblem, targets: AttentionTarge
 /** Operands of an attention, inside a program of its own or of a layer. */
 export interface AttentionOperands {
   readonly query: Operand;
-  readonly key: Operand;
-  readonly value: Operand;
+  /** Absent where they lie in the pages of a cache. */
+  readonly key?: Operand;
+  readonly value?: Operand;
   readonly output: Operand;
   readonly logSumExp?: Operand;
+  /** Of parts: sums of exponentials, beside their maxima in logSumExp. */
+  readonly sums?: Operand;
   readonly weights?: Operand;
   readonly scores?: Operand;
 }
@@ -74,7 +87,7 @@ export interface AttentionShape extends Omit<AttentionProblem, "query" | "key" |
   readonly value: HeadLayout;
 }
 
-/** Adds an attention to a program. */
+/** Adds an attention to a program: one stage, or where few tiles have many keys, parts of the keys and their merge. */
 export function addAttention(
   program: Program,
   problem: AttentionShape,
@@ -82,9 +95,68 @@ export function addAttention(
   output: HeadLayout,
   scoreStage: ScoreStage = "scaled",
 ): void {
-  const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window, packed } = problem;
-  const { blockMask, relativeBias, softcap } = problem;
   const cut = cutAttention(problem);
+  const parts = countParts(problem, operands, cut.tilesPerGroup);
+  if (parts === 1) {
+    addStage(program, problem, operands, output, scoreStage, cut, whole);
+    return;
+  }
+  const { B, H, L, S, V } = problem;
+  const rows = B * H * L;
+  const keys = Math.ceil(S / parts / KEY_BLOCK) * KEY_BLOCK;
+  const shares: Shares = { parts, keys, outputBytes: rows * V * 4, rowBytes: rows * 4 };
+  const outputs = program.temporary(parts * shares.outputBytes);
+  const maxima = program.temporary(parts * shares.rowBytes);
+  const sums = program.temporary(parts * shares.rowBytes);
+  const partLayout = headLayout("BHLE", [B, H, L, V]);
+  const ofParts = { ...operands, output: outputs, logSumExp: maxima, sums };
+  addStage(program, problem, ofParts, partLayout, scoreStage, cut, shares);
+  addMerge(program, {
+    parts: Array.from({ length: parts }, (_, part) => ({
+      output: program.within(outputs, part * shares.outputBytes),
+      logSumExp: program.within(maxima, part * shares.rowBytes),
+      sums: program.within(sums, part * shares.rowBytes),
+    })),
+    partLayout,
+    output: operands.output,
+    outputLayout: output,
+    logSumExp: operands.logSumExp,
+  });
+}
+
+/** How the keys of a group are shared among tiles. */
+interface Shares {
+  readonly parts: number;
+  readonly keys: number;
+  /** Of one part: its output, and its maxima or sums. */
+  readonly outputBytes: number;
+  readonly rowBytes: number;
+}
+
+const whole: Shares = { parts: 1, keys: 0, outputBytes: 0, rowBytes: 0 };
+
+/** By the shape alone, so that the number of threads changes no bit. */
+function countParts(problem: AttentionShape, operands: AttentionOperands, tilesPerGroup: number): number {
+  const { B, K, S, window, packed } = problem;
+  const bounded = window[0] >= 0 || packed !== undefined;
+  if (bounded || operands.weights !== undefined || operands.scores !== undefined) return 1;
+  const tiles = Math.max(1, B * K * tilesPerGroup);
+  const wanted = Math.ceil(FEW_TILES / tiles);
+  return Math.max(1, Math.min(MOST_PARTS, wanted, Math.floor(S / LEAST_KEYS_PER_PART)));
+}
+
+function addStage(
+  program: Program,
+  problem: AttentionShape,
+  operands: AttentionOperands,
+  output: HeadLayout,
+  scoreStage: ScoreStage,
+  cut: Cut,
+  shares: Shares,
+): void {
+  const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window, packed } = problem;
+  const { blockMask, relativeBias, softcap, pages } = problem;
+  const paged = pages && pageParameters(program, pages);
   const offsets = problem.offsets.map((offset) => Math.max(-UNBOUNDED, Math.min(UNBOUNDED, offset)));
   const booleanMask = mask?.boolean ? mask : undefined;
   const additiveMask = mask?.boolean ? undefined : mask;
@@ -100,6 +172,7 @@ export function addAttention(
       value: operands.value,
       output: operands.output,
       logSumExp: operands.logSumExp,
+      sums: operands.sums,
       weights: operands.weights,
       scores: operands.scores,
       mask: booleanMask && program.input(booleanMask.data),
@@ -115,6 +188,9 @@ export function addAttention(
       queryStarts: packed && program.input(Int32Array.from(packed.queryStarts)),
       keyStarts: packed && program.input(Int32Array.from(packed.keyStarts)),
       tiles: cut.tiles && program.input(cut.tiles),
+      pages: paged?.pages,
+      firstPages: paged?.firstPages,
+      held: operands.scores && pages && perEntry(program, pages.lengths, S),
       kvHeads: K,
       group: K === 0 ? 0 : H / K,
       queryLength: L,
@@ -124,6 +200,8 @@ export function addAttention(
       panels: cut.panels,
       tilesPerGroup: cut.tilesPerGroup,
       keysPerStep: cut.keysPerStep,
+      parts: shares.parts,
+      keysPerPart: shares.keys,
       similarity: similarities.indexOf(similarity),
       offset: offsets[0] ?? 0,
       finalScores: plain ? 0 : 1,
@@ -134,6 +212,8 @@ export function addAttention(
       relativeReach: relativeBias?.maxDistance ?? 0,
       blockSize: blockMask?.blockSize ?? 1,
       blockColumns: blockMask?.columns ?? 0,
+      pageColumns: paged?.pageColumns ?? 0,
+      storage: pages ? cacheTypes.indexOf(pages.format.type) : 0,
       scale,
       softcap,
       rowsBatchStride: packed ? 0 : H * L,
@@ -143,10 +223,10 @@ export function addAttention(
       queryRowStride: query.rowStride * 4,
       keyBatchStride: key.batchStride * 4,
       keyHeadStride: key.headStride * 4,
-      keyRowStride: key.rowStride * 4,
+      keyRowStride: (pages ? widenedSize(pages.format.type, E) : key.rowStride) * 4,
       valueBatchStride: value.batchStride * 4,
       valueHeadStride: value.headStride * 4,
-      valueRowStride: value.rowStride * 4,
+      valueRowStride: (pages ? widenedSize(pages.format.type, V) : value.rowStride) * 4,
       outputBatchStride: output.batchStride * 4,
       outputHeadStride: output.headStride * 4,
       outputRowStride: output.rowStride * 4,
@@ -165,11 +245,20 @@ export function addAttention(
       blockBatchStride:
         blockMask && blockMask.B > 1 ? blockMask.H * blockMask.rows * blockMask.columns * 4 : 0,
       blockHeadStride: blockMask && blockMask.H > 1 ? blockMask.rows * blockMask.columns * 4 : 0,
+      partOutputBytes: shares.outputBytes,
+      partRowBytes: shares.rowBytes,
+      storedKeyBytes: paged?.storedKeyBytes,
+      storedValueBytes: paged?.storedValueBytes,
+      pageValuesBytes: paged?.pageValuesBytes,
+      pageKeyScalesBytes: paged?.pageKeyScalesBytes,
+      pageValueScalesBytes: paged?.pageValueScalesBytes,
     },
     {
-      tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup,
+      tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup * shares.parts,
       // Once more over the keys where weights are asked for.
-      steps: (operands.weights === undefined ? 1 : 2) * Math.max(1, Math.ceil(S / cut.keysPerStep)),
+      steps:
+        (operands.weights === undefined ? 1 : 2) *
+        Math.max(1, Math.ceil((shares.keys || S) / cut.keysPerStep)),
       scratch: cut.scratch,
       work: 2 * B * H * L * S * (E + V),
     },
@@ -219,19 +308,21 @@ function biasByDistance({ data, heads, buckets, bidirectional, maxDistance }: Bu
 }
 
 /** How many panels a tile holds, and how many keys a step. Neither changes a bit of any row. */
-function cutAttention(problem: AttentionShape): {
-  panels: number;
-  tilesPerGroup: number;
-  keysPerStep: number;
-  scratch: number;
-  tiles: Uint32Array | undefined;
-} {
+interface Cut {
+  readonly panels: number;
+  readonly tilesPerGroup: number;
+  readonly keysPerStep: number;
+  readonly scratch: number;
+  readonly tiles: Uint32Array | undefined;
+}
+
+function cutAttention(problem: AttentionShape): Cut {
   const { B, H, K, L, E, V, packed } = problem;
   const group = K === 0 ? 0 : H / K;
   const groupPanels = Math.ceil((group * L) / PANEL);
   const allPanels = packed ? Math.ceil((H * problem.query.length) / PANEL) : B * K * groupPanels;
   const panelBytes = PANEL_HEADER + (E + V) * PANEL * 4;
-  const blockBytes = 2 * KEY_BLOCK * PANEL * 4;
+  const blockBytes = 2 * KEY_BLOCK * PANEL * 4 + widenedBytes(problem);
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
   const panels = Math.max(1, Math.min(MOST_PANELS, fitting, Math.floor(allPanels / ENOUGH_TILES)));
   const keyWork = 2 * panels * PANEL * Math.max(1, E + V);
@@ -242,6 +333,12 @@ function cutAttention(problem: AttentionShape): {
     scratch: blockBytes + panels * panelBytes,
     tiles: packed && packedTiles(packed.queryStarts, K, group, panels * PANEL),
   };
+}
+
+/** Room for a block of keys and values in float32, where a cache stores less. */
+function widenedBytes({ E, V, pages }: AttentionShape): number {
+  if (pages === undefined || pages.format.type === "float32") return 0;
+  return KEY_BLOCK * (widenedSize(pages.format.type, E) + widenedSize(pages.format.type, V)) * 4;
 }
 
 /** Group (entry * K + key/value head) and first row of each tile of packed sequences. */

@@ -46,6 +46,7 @@ export function planLinformer(
       sinks: undefined,
       blockMask: undefined,
       packed: undefined,
+      pages: undefined,
     },
     { query: input(query), key: keys, value: values, output: program.output(target) },
     outputLayout,

@@ -17,6 +17,7 @@ export {
 } from "./linear-attention.ts";
 export { linformerAttention } from "./linformer-attention.ts";
 export { matmul, type ReferenceMatmulOptions } from "./matmul.ts";
+export { mergeAttention, type ReferenceMergeOptions, type ReferencePart } from "./merge-attention.ts";
 export {
   multiHeadAttention,
   type ReferenceLayerConfig,

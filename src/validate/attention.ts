@@ -1,5 +1,6 @@
 import type { Layout, MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
 import { BlockMask } from "../block-mask.ts";
+import type { PagedKeys } from "../cache/page-table.ts";
 import { AttentionError } from "../errors.ts";
 import { describe } from "../tensor-like.ts";
 import { type FloatTensor, float32, float32or64, readFloats } from "./floats.ts";
@@ -39,6 +40,8 @@ export interface AttentionProblem {
   readonly offsets: readonly number[];
   readonly blockMask: BlockMask | undefined;
   readonly packed: PackedSequences | undefined;
+  /** Keys and values in the pages of a cache; `key` and `value` then have sizes, and no data. */
+  readonly pages: PagedKeys | undefined;
 }
 
 const unbounded: readonly [number, number] = [-1, -1];
@@ -52,20 +55,25 @@ export function readAttention(
   types: readonly string[] = float32or64,
 ): AttentionProblem {
   if (options.cuSeqlens !== undefined) return readPacked(query, key, value, options, types);
-  const { similarity = "dot", causal = false, window = unbounded, softcap = 0 } = options;
   checkOptions(options);
-  const { rank, B, H, K, L, S, E, V, ...views } = readHeads(
-    query,
-    key,
-    value,
-    options.layout ?? "BHLE",
-    types,
-  );
+  const heads = readHeads(query, key, value, options.layout ?? "BHLE", types);
+  const lengths = readLengths(options.kvLengths, heads.B, heads.S);
+  return readScores(heads, options, lengths, readOffsets(options, lengths, heads.L), undefined);
+}
+
+/** The rest of the problem, once sizes, lengths and positions are known: what happens to the scores. */
+export function readScores(
+  { rank, B, H, K, L, S, E, V, query, key, value }: AttentionHeads,
+  options: ScoreOptions,
+  lengths: readonly number[],
+  offsets: readonly number[],
+  pages: PagedKeys | undefined,
+): AttentionProblem {
+  const { similarity = "dot", causal = false, window = unbounded, softcap = 0 } = options;
   // Heads of size 0 have scores of 0, whatever the scale.
   const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
   checkFloat("scale", scale);
   const scores = [B, H, L, S];
-  const lengths = readLengths(options.kvLengths, B, S);
   // One literal without spreads: V8 makes a record of it, where a spread of this size becomes a hash table.
   return {
     rank,
@@ -76,9 +84,9 @@ export function readAttention(
     S,
     E,
     V,
-    query: views.query,
-    key: views.key,
-    value: views.value,
+    query,
+    key,
+    value,
     similarity,
     scale,
     softcap,
@@ -90,9 +98,10 @@ export function readAttention(
     causal: causal !== false,
     window,
     lengths,
-    offsets: readOffsets(options, lengths, L),
+    offsets,
     blockMask: given(options.blockMask, (mask) => checkBlockMask(mask, scores)),
     packed: undefined,
+    pages,
   };
 }
 
@@ -113,7 +122,7 @@ function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): Block
 }
 
 /** Sizes and tensors of an attention, without its options. */
-export type Heads = Pick<
+export type AttentionHeads = Pick<
   AttentionProblem,
   "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "V" | "query" | "key" | "value"
 >;
@@ -125,7 +134,7 @@ export function readHeads(
   value: FloatTensor,
   layout: Layout,
   types: readonly string[],
-): Heads {
+): AttentionHeads {
   const rank = readFloats("query", query, types).shape.length;
   if (rank < 2 || rank > 4)
     throw new AttentionError("ERR_SHAPE", `"query" expected a tensor of rank 2, 3 or 4, got rank ${rank}`);

@@ -1,6 +1,6 @@
 import type { LinformerScoreOptions } from "../efficient-options.ts";
 import { shapeError } from "../tensor.ts";
-import { type Heads, readHeads } from "./attention.ts";
+import { type AttentionHeads, readHeads } from "./attention.ts";
 import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
 import { checkFloat } from "./options.ts";
 import { checkOptions } from "./score-options.ts";
@@ -12,7 +12,7 @@ export interface Projection {
 }
 
 /** A checked call of Linformer's attention. */
-export interface LinformerProblem extends Heads {
+export interface LinformerProblem extends AttentionHeads {
   readonly scale: number;
   /** P. */
   readonly projected: number;

@@ -81,6 +81,7 @@ export function readPacked(
     offsets: readOffsets(options, lengths, queryLengths),
     blockMask: undefined,
     packed: { queryStarts, keyStarts },
+    pages: undefined,
   };
 }
 

@@ -3,13 +3,13 @@ import type { PerformerScoreOptions } from "../efficient-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
 import { describe } from "../tensor-like.ts";
-import { type Heads, readHeads } from "./attention.ts";
+import { type AttentionHeads, readHeads } from "./attention.ts";
 import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
 import { checkFlag, checkFloat, checkNames, checkNumber, checkWhole } from "./options.ts";
 import { checkOptions, readLengths } from "./score-options.ts";
 
 /** A checked call of the Performer's attention. */
-export interface PerformerProblem extends Heads {
+export interface PerformerProblem extends AttentionHeads {
   /** `[count, E]`. */
   readonly features: Float32Array | Float64Array;
   readonly count: number;

@@ -1,0 +1,81 @@
+// Projections of tokens as stages: they write the heads of a token side by side, [B, length, heads, D], and attention reads
+// them there.
+
+import type { Operand, Program } from "../engine/program.ts";
+import { addProduct } from "../plan/matmul.ts";
+import { addRotation, type RotationTables } from "../plan/rotary.ts";
+import type { PackedProjection } from "./packed-weights.ts";
+
+/** Rows of tokens per entry, and how many rows the entry has room for in the result. */
+export interface Rows {
+  readonly batch: number;
+  readonly rows: number;
+  readonly width: number;
+}
+
+export function project(program: Program, projection: PackedProjection, x: Operand, rows: Rows): Operand {
+  const result = program.temporary(rows.batch * rows.width * projection.columns * 4);
+  projectInto(program, projection, x, result, rows);
+  return result;
+}
+
+/** A projection, then what turns its heads: RMS norm and rotary positions, where the layer has them. */
+export function projectHeads(
+  program: Program,
+  projection: PackedProjection,
+  x: Operand,
+  rows: Rows,
+  heads: number,
+  { norm, tables }: { readonly norm: Float32Array | undefined; readonly tables: RotationTables | undefined },
+): Operand {
+  if (norm === undefined && tables === undefined) return project(program, projection, x, rows);
+  // Into a place of its own: a tile that is computed anew after a worker died must find its input unturned.
+  const input = project(program, projection, x, { ...rows, width: rows.rows });
+  const output = program.temporary(rows.batch * rows.width * projection.columns * 4);
+  addRotation(program, {
+    input,
+    output,
+    entries: rows.batch,
+    rowsPerEntry: rows.rows * heads,
+    rowsPerPosition: heads,
+    positions: rows.rows,
+    headSize: projection.columns / heads,
+    inputEntryStride: rows.rows * projection.columns,
+    outputEntryStride: rows.width * projection.columns,
+    tables,
+    norm: norm && { weight: norm, epsilon: NORM_EPSILON },
+  });
+  return output;
+}
+
+/** As in Qwen3's published configuration. */
+const NORM_EPSILON = 1e-6;
+
+export function projectInto(
+  program: Program,
+  { weight, bias, columns, depth }: PackedProjection,
+  x: Operand,
+  result: Operand,
+  { batch, rows, width }: Rows,
+): void {
+  // Entries that follow one another without a gap are one tall matrix.
+  const tall = rows === width;
+  addProduct(program, {
+    rows: tall ? batch * rows : rows,
+    columns,
+    depth,
+    batch: tall ? 1 : batch,
+    a: x,
+    b: program.input(weight.data),
+    bias: bias && program.input(bias),
+    result,
+    scale: 1,
+    aRowStride: depth,
+    aDepthStride: 1,
+    bDepthStride: 0,
+    bColumnStride: 0,
+    packed: true,
+    aBatchStride: rows * depth,
+    resultBatchStride: width * columns,
+  });
+}
