@@ -7,9 +7,13 @@
 // as rows, [queries][V].
 
 import {
-  fewScores1x12, fewScores1x4, fewScores2x12, fewScores2x4, fewValues1x32, fewValues1x4, fewValues2x16, fewValues2x4,
-  fewValues3x4, fewValues3x8, fewValues4x4, fewValues4x8, fourQueries1, fourQueries12, fourQueries4,
+  bfloat16FewQueries1, bfloat16FewQueries12, bfloat16FewQueries4, bfloat16FewScores1x12, bfloat16FewScores1x4,
+  bfloat16FewScores2x12, bfloat16FewScores2x4, bfloat16FewValues1x32, bfloat16FewValues1x4, bfloat16FewValues2x16,
+  bfloat16FewValues2x4, bfloat16FewValues3x4, bfloat16FewValues3x8, bfloat16FewValues4x4, bfloat16FewValues4x8,
+  fewQueries1, fewQueries12, fewQueries4, fewScores1x12, fewScores1x4, fewScores2x12, fewScores2x4, fewValues1x32,
+  fewValues1x4, fewValues2x16, fewValues2x4, fewValues3x4, fewValues3x8, fewValues4x4, fewValues4x8,
 } from "./generated/tiles";
+import { BFLOAT16 } from "./pages";
 import { gather_f32x4, interleaveHigh, interleaveLow, madd_f32x4 } from "./simd";
 import { BLOCK_BYTES, LANES, PANEL_BYTES } from "./tile-sizes";
 
@@ -19,26 +23,32 @@ export const FEW: i32 = 4;
 /** Keys that a tile takes at a time: 5 of them are a block. */
 const KEYS: i32 = 12;
 
-/** Scores of `count` keys: c[key][lane], lanes past the last query repeat it. */
+/** Scores of `count` keys, stored as float32 or bfloat16: c[key][lane], lanes past the last query repeat it. */
 export function multiplyFew(
-  queries: i32, depth: i32, keys: usize, rowStride: usize, count: i32, panel: usize, scores: usize,
+  storage: i32, queries: i32, depth: i32, keys: usize, rowStride: usize, count: i32, panel: usize, scores: usize,
 ): void {
-  let key: i32 = 0;
-  for (; key + KEYS <= count; key += KEYS)
-    multiplyKeys(queries, KEYS, depth, keys + key * rowStride, rowStride, panel, scores + key * PANEL_BYTES);
-  for (; key + LANES <= count; key += LANES)
-    multiplyKeys(queries, LANES, depth, keys + key * rowStride, rowStride, panel, scores + key * PANEL_BYTES);
-  for (; key < count; key++)
-    multiplyKeys(queries, 1, depth, keys + key * rowStride, rowStride, panel, scores + key * PANEL_BYTES);
+  for (let key: i32 = 0; key < count; ) {
+    const together = key + KEYS <= count ? KEYS : key + LANES <= count ? LANES : 1;
+    const a = keys + key * rowStride;
+    const target = scores + key * PANEL_BYTES;
+    if (queries <= 2) multiplyGroups(storage, queries, together, depth, a, rowStride, panel, target);
+    else multiplyQueries(storage, together, depth, a, rowStride, panel, target);
+    key += together;
+  }
 }
 
 /** 12, 4 or 1 keys. With 3 or 4 queries the lanes are full of queries, which then costs less than the transposition. */
-function multiplyKeys(queries: i32, keys: i32, depth: i32, a: usize, rowStride: usize, b: usize, scores: usize): void {
-  if (queries <= 2) return multiplyGroups(queries, keys, depth, a, rowStride, b, scores);
+function multiplyQueries(storage: i32, keys: i32, depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
+  if (storage == BFLOAT16)
+    switch (keys) {
+      case KEYS: return bfloat16FewQueries12(depth, a, rowStride, b, c);
+      case LANES: return bfloat16FewQueries4(depth, a, rowStride, b, c);
+      default: return bfloat16FewQueries1(depth, a, rowStride, b, c);
+    }
   switch (keys) {
-    case KEYS: return fourQueries12(depth, a, rowStride, b, scores);
-    case LANES: return fourQueries4(depth, a, rowStride, b, scores);
-    default: return fourQueries1(depth, a, rowStride, b, scores);
+    case KEYS: return fewQueries12(depth, a, rowStride, b, c);
+    case LANES: return fewQueries4(depth, a, rowStride, b, c);
+    default: return fewQueries1(depth, a, rowStride, b, c);
   }
 }
 
@@ -47,30 +57,56 @@ function multiplyKeys(queries: i32, keys: i32, depth: i32, a: usize, rowStride: 
  * the scores meanwhile. A key by itself is taken four times over, so that nothing is read that is not there; the block of
  * scores has room for its repetitions.
  */
-function multiplyGroups(queries: i32, keys: i32, depth: i32, a: usize, rowStride: usize, b: usize, scores: usize): void {
+function multiplyGroups(
+  storage: i32, queries: i32, keys: i32, depth: i32, a: usize, rowStride: usize, b: usize, scores: usize,
+): void {
   const sums = scores + BLOCK_BYTES;
   const whole = depth & ~(LANES - 1);
   const stride = keys == 1 ? 0 : rowStride;
-  if (keys == KEYS) queries == 1 ? fewScores1x12(whole, a, stride, b, sums) : fewScores2x12(whole, a, stride, b, sums);
-  else queries == 1 ? fewScores1x4(whole, a, stride, b, sums) : fewScores2x4(whole, a, stride, b, sums);
+  if (storage == BFLOAT16) bfloat16Groups(queries, keys, whole, a, stride, b, sums);
+  else floatGroups(queries, keys, whole, a, stride, b, sums);
   for (let group: i32 = 0; group * LANES < keys; group++) {
     const groupSums = sums + group * queries * 16;
-    if (whole < depth) addTail(queries, whole, depth, a + group * LANES * stride, stride, b, groupSums);
+    if (whole < depth) addTail(storage, queries, whole, depth, a + group * LANES * stride, stride, b, groupSums);
     spread(queries, groupSums, scores + group * LANES * PANEL_BYTES);
   }
 }
 
+function floatGroups(queries: i32, keys: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize): void {
+  if (keys == KEYS) return queries == 1 ? fewScores1x12(depth, a, stride, b, c) : fewScores2x12(depth, a, stride, b, c);
+  return queries == 1 ? fewScores1x4(depth, a, stride, b, c) : fewScores2x4(depth, a, stride, b, c);
+}
+
+function bfloat16Groups(queries: i32, keys: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize): void {
+  if (keys == KEYS)
+    return queries == 1 ? bfloat16FewScores1x12(depth, a, stride, b, c) : bfloat16FewScores2x12(depth, a, stride, b, c);
+  return queries == 1 ? bfloat16FewScores1x4(depth, a, stride, b, c) : bfloat16FewScores2x4(depth, a, stride, b, c);
+}
+
 /** The last steps of a depth that is no multiple of 4. */
-function addTail(queries: i32, from: i32, depth: i32, a: usize, rowStride: usize, b: usize, sums: usize): void {
+function addTail(
+  storage: i32, queries: i32, from: i32, depth: i32, a: usize, rowStride: usize, b: usize, sums: usize,
+): void {
   for (let k = from; k < depth; k++) {
-    const at = a + (k << 2);
-    const step = gather_f32x4(at, at + rowStride, at + 2 * rowStride, at + 3 * rowStride);
+    const step = storage == BFLOAT16 ? gatherBfloat16(a + (k << 1), rowStride) : gatherFloats(a + (k << 2), rowStride);
     for (let query: i32 = 0; query < queries; query++) {
       const sum = sums + query * 16;
       const factor = v128.load32_splat(b + k * PANEL_BYTES + query * 4);
       v128.store(sum, madd_f32x4(step, factor, v128.load(sum)));
     }
   }
+}
+
+function gatherFloats(at: usize, stride: usize): v128 {
+  return gather_f32x4(at, at + stride, at + 2 * stride, at + 3 * stride);
+}
+
+/** Upper halves of four floats: the odd ones of eight words. */
+function gatherBfloat16(at: usize, stride: usize): v128 {
+  let words = v128.load16_lane(at, i32x4.splat(0), 1);
+  words = v128.load16_lane(at + stride, words, 3);
+  words = v128.load16_lane(at + 2 * stride, words, 5);
+  return v128.load16_lane(at + 3 * stride, words, 7);
 }
 
 /** [query][4 keys] of 1 or 2 queries becomes [4 keys][lane]. */
@@ -83,24 +119,34 @@ function spread(queries: i32, sums: usize, scores: usize): void {
   v128.store(scores, v128.shuffle<f32>(high, high, 2, 3, 3, 3), 3 * PANEL_BYTES);
 }
 
-/** sums = sums * correction + p v for rows of sums, [queries][V]. */
+/** sums = sums * correction + p v for rows of sums, [queries][V]; values stored as float32 or bfloat16. */
 export function addFewValues(
-  queries: i32, size: i32, values: usize, rowStride: usize, count: i32, powers: usize, sums: usize, corrections: usize,
+  storage: i32, queries: i32, size: i32, values: usize, rowStride: usize, count: i32, powers: usize, sums: usize,
+  corrections: usize,
 ): void {
   const rowBytes: usize = <usize>size << 2;
+  const shift = storage == BFLOAT16 ? 1 : 2;
   const together = queries == 1 ? 32 : queries == 2 ? 16 : 8;
-  let column: i32 = 0;
-  for (; column + together <= size; column += together)
-    manyColumns(queries, count, values + (column << 2), rowStride, powers, sums + (column << 2), rowBytes, corrections);
-  for (; column + LANES <= size; column += LANES)
-    fourColumns(queries, count, values + (column << 2), rowStride, powers, sums + (column << 2), rowBytes, corrections);
-  for (; column < size; column++)
-    oneColumn(queries, count, values + (column << 2), rowStride, powers, sums + (column << 2), rowBytes, corrections);
+  for (let column: i32 = 0; column < size; ) {
+    const columns = column + together <= size ? together : column + LANES <= size ? LANES : 1;
+    const a = values + (column << shift), c = sums + (column << 2);
+    if (columns == 1) oneColumn(storage, queries, count, a, rowStride, powers, c, rowBytes, corrections);
+    else if (storage == BFLOAT16) bfloat16Columns(queries, columns, count, a, rowStride, powers, c, rowBytes, corrections);
+    else floatColumns(queries, columns, count, a, rowStride, powers, c, rowBytes, corrections);
+    column += columns;
+  }
 }
 
-function manyColumns(
-  queries: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize, rowBytes: usize, correction: usize,
+function floatColumns(
+  queries: i32, columns: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize, rowBytes: usize, correction: usize,
 ): void {
+  if (columns == LANES)
+    switch (queries) {
+      case 4: return fewValues4x4(depth, a, stride, b, c, rowBytes, correction);
+      case 3: return fewValues3x4(depth, a, stride, b, c, rowBytes, correction);
+      case 2: return fewValues2x4(depth, a, stride, b, c, rowBytes, correction);
+      default: return fewValues1x4(depth, a, stride, b, c, rowBytes, correction);
+    }
   switch (queries) {
     case 4: return fewValues4x8(depth, a, stride, b, c, rowBytes, correction);
     case 3: return fewValues3x8(depth, a, stride, b, c, rowBytes, correction);
@@ -109,25 +155,34 @@ function manyColumns(
   }
 }
 
-function fourColumns(
-  queries: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize, rowBytes: usize, correction: usize,
+function bfloat16Columns(
+  queries: i32, columns: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize, rowBytes: usize, correction: usize,
 ): void {
+  if (columns == LANES)
+    switch (queries) {
+      case 4: return bfloat16FewValues4x4(depth, a, stride, b, c, rowBytes, correction);
+      case 3: return bfloat16FewValues3x4(depth, a, stride, b, c, rowBytes, correction);
+      case 2: return bfloat16FewValues2x4(depth, a, stride, b, c, rowBytes, correction);
+      default: return bfloat16FewValues1x4(depth, a, stride, b, c, rowBytes, correction);
+    }
   switch (queries) {
-    case 4: return fewValues4x4(depth, a, stride, b, c, rowBytes, correction);
-    case 3: return fewValues3x4(depth, a, stride, b, c, rowBytes, correction);
-    case 2: return fewValues2x4(depth, a, stride, b, c, rowBytes, correction);
-    default: return fewValues1x4(depth, a, stride, b, c, rowBytes, correction);
+    case 4: return bfloat16FewValues4x8(depth, a, stride, b, c, rowBytes, correction);
+    case 3: return bfloat16FewValues3x8(depth, a, stride, b, c, rowBytes, correction);
+    case 2: return bfloat16FewValues2x16(depth, a, stride, b, c, rowBytes, correction);
+    default: return bfloat16FewValues1x32(depth, a, stride, b, c, rowBytes, correction);
   }
 }
 
 function oneColumn(
-  queries: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize, rowBytes: usize, correction: usize,
+  storage: i32, queries: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize, rowBytes: usize, correction: usize,
 ): void {
   for (let query: i32 = 0; query < queries; query++) {
     const at = c + query * rowBytes;
     let sum = f32x4.mul(v128.load32_splat(at), v128.load32_splat(correction + (query << 2)));
-    for (let k: i32 = 0; k < depth; k++)
-      sum = madd_f32x4(v128.load32_splat(a + k * stride), v128.load32_splat(b + k * PANEL_BYTES + (query << 2)), sum);
+    for (let k: i32 = 0; k < depth; k++) {
+      const x = storage == BFLOAT16 ? i32x4.splat(<i32>load<u16>(a + k * stride) << 16) : v128.load32_splat(a + k * stride);
+      sum = madd_f32x4(x, v128.load32_splat(b + k * PANEL_BYTES + (query << 2)), sum);
+    }
     v128.store32_lane(at, sum, 0);
   }
 }

@@ -8,8 +8,9 @@ import {
   int8Values1x32, int8Values1x8, int8Values2x16, int8Values2x8, int8Values3x8, int8Values4x8,
 } from "./generated/tiles";
 import { FEW, touch } from "./attention-few";
-import { fewQueriesOf, normsOf, queriesOf } from "./attention-panel";
+import { correctionsOf, fewQueriesOf, normsOf, queriesOf, sumsOf } from "./attention-panel";
 import { shapeScores } from "./attention-scores";
+import { softmaxBlock } from "./attention-softmax";
 import { INT8, pageAt, rowInPage } from "./pages";
 import { AttentionParameters } from "./parameters";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
@@ -115,11 +116,21 @@ function addUp(sums: usize, queries: i32): v128 {
   return i32x4.add(joinLow(sum01, sum23), joinHigh(sum01, sum23));
 }
 
-/** sums = sums * correction + p v for rows of sums, [queries][V]. */
-export function addInt8Values(
-  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, block: i32, from: i32, to: i32, powers: usize, sums: usize,
-  corrections: usize,
+/** The block, from scores to sums. */
+export function attendInt8(
+  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, block: i32, from: i32, to: i32, rounded: usize,
+  scores: usize,
 ): void {
+  scoreInt8(p, panel, entry, kvHead, block, from, to, rounded, scores);
+  softmaxBlock(p, panel, to - from, scores);
+  addInt8Values(p, panel, entry, kvHead, block, from, to, scores);
+}
+
+/** sums = sums * correction + p v for rows of sums, [queries][V]. */
+function addInt8Values(
+  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, block: i32, from: i32, to: i32, powers: usize,
+): void {
+  const sums = sumsOf(p, panel), corrections = correctionsOf(panel);
   const queries = fewQueriesOf(panel);
   const page = pageOf(p, entry, block);
   const first = rowInPage(kvHead, from - block);

@@ -9,6 +9,7 @@ import {
 } from "./attention-panel";
 import { multiplyFew } from "./attention-few";
 import { hyperbolicTangent_f32x4 } from "./hyperbolic-tangent";
+import { FLOAT32 } from "./pages";
 import { AttentionParameters } from "./parameters";
 import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
 import { BLOCK_BYTES, PANEL_BYTES, ROWS } from "./tile-sizes";
@@ -70,7 +71,7 @@ function multiplyKeys(p: AttentionParameters, panel: usize, keys: usize, count: 
   const queries = queriesOf(panel);
   const stride: usize = p.keyRowStride;
   const few = fewQueriesOf(panel);
-  if (few > 0) return multiplyFew(few, p.headSize, keys, stride, count, queries, scores);
+  if (few > 0) return multiplyFew(FLOAT32, few, p.headSize, keys, stride, count, queries, scores);
   for (let row: i32 = 0; row < count; row += ROWS)
     scoreRows(min(ROWS, count - row), p.headSize, keys + row * stride, stride, queries, scores + row * PANEL_BYTES);
 }

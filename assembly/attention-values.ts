@@ -5,6 +5,7 @@ import { valueTile1x8, valueTile2x8, valueTile3x8, valueTile4x8, valueTile5x8, v
 import { correctionsOf, everyEnd, everyFirst, fewQueriesOf, sumsOf, usedBytes } from "./attention-panel";
 import { addFewValues } from "./attention-few";
 import { attendingLanes } from "./attention-scores";
+import { FLOAT32 } from "./pages";
 import { AttentionParameters } from "./parameters";
 import { gather_f32x4, madd_f32x4 } from "./simd";
 import { BLOCK_BYTES, PANEL_BYTES, ROWS } from "./tile-sizes";
@@ -19,7 +20,7 @@ export function addValues(
   if (select || somePartlyAllowedValueIsNotFinite(p, panel, values, from, to))
     return addAllowedValues(p, panel, values, from, to, powers);
   const few = fewQueriesOf(panel);
-  if (few > 0) return addFewValues(few, size, values, p.valueRowStride, to - from, powers, sums, corrections);
+  if (few > 0) return addFewValues(FLOAT32, few, size, values, p.valueRowStride, to - from, powers, sums, corrections);
   for (let column: i32 = 0; column < size; column += ROWS)
     addColumns(
       min(ROWS, size - column), to - from, values + (column << 2), p.valueRowStride, powers,

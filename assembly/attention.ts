@@ -18,10 +18,11 @@
 // A block outside the keys that a panel attends is skipped, a block at the border is cut to them.
 
 import { touch } from "./attention-few";
-import { addInt8Values, readsInt8, roundQueries, scoreInt8, unitsAreFinite } from "./attention-int8";
+import { attendBfloat16, readsBfloat16 } from "./attention-bfloat16";
+import { attendInt8, readsInt8, roundQueries, unitsAreFinite } from "./attention-int8";
 import { keyRows, valueRows } from "./attention-keys";
 import {
-  correctionsOf, fewQueriesOf, finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel, sumsOf,
+  fewQueriesOf, finishPanel, firstKeyOfAll, keyLengthOf, lastKeyOfAll, panelBytes, queryLengthOf, someEnd, someFirst, startPanel,
 } from "./attention-panel";
 import { blockMaskExcludes, returnScores, scoreBlock } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
@@ -76,7 +77,6 @@ function attendKeys(
   const bytes = panelBytes(p);
   const widened = state + p.panels * bytes;
   const lowest = firstKeyOfAll(p, state, panels), highest = lastKeyOfAll(p, state, panels);
-  const direct = panels == 1 && readsInt8(p, state);
   if (p.scores == 0) {
     // A window over many keys leaves most blocks to no panel at all: they are not even looked at.
     firstKey = max(firstKey, (lowest / KEY_BLOCK) * KEY_BLOCK);
@@ -87,15 +87,7 @@ function attendKeys(
     const readFrom = max(block, lowest), readTo = min(blockEnd, highest);
     if (p.scores) returnBlock(p, entry, kvHead, state, panels, block, blockEnd, widened, scores);
     if (readFrom >= readTo) continue;
-    if (direct && unitsAreFinite(p, entry, kvHead, block, readFrom, readTo)) {
-      if (p.blockKinds != 0 && blockMaskExcludes(p, state, readFrom, readTo)) continue;
-      scoreInt8(p, state, entry, kvHead, block, readFrom, readTo, widened, scores);
-      softmaxBlock(p, state, readTo - readFrom, scores);
-      addInt8Values(
-        p, state, entry, kvHead, block, readFrom, readTo, scores, sumsOf(p, state), correctionsOf(state),
-      );
-      continue;
-    }
+    if (panels == 1 && attendStored(p, entry, kvHead, state, block, readFrom, readTo, widened, scores)) continue;
     const keys = keyRows(p, entry, kvHead, block, readFrom, readTo, widened);
     const values = valueRows(p, entry, kvHead, block, readFrom, readTo, widened);
     // A mask may exclude any of these keys from any lane; values that are finite need no care all the same.
@@ -120,6 +112,22 @@ function attendKeys(
 function touchRows(rows: usize, stride: usize, size: i32, from: i32, to: i32, scratch: usize): void {
   if (stride == <usize>size << 2) return touch(rows + from * stride, rows + to * stride, scratch);
   for (let row = from; row < to; row++) touch(rows + row * stride, rows + row * stride + (size << 2), scratch);
+}
+
+/** A block of a cache as it is stored, where a few queries can take it so. */
+function attendStored(
+  p: AttentionParameters, entry: i32, kvHead: i32, panel: usize, block: i32, from: i32, to: i32, rounded: usize,
+  scores: usize,
+): bool {
+  if (p.storage == FLOAT32) return false;
+  if (readsBfloat16(p, panel, from, to)) {
+    attendBfloat16(p, panel, entry, kvHead, block, from, to, scores);
+    return true;
+  }
+  if (!readsInt8(p, panel) || !unitsAreFinite(p, entry, kvHead, block, from, to)) return false;
+  if (p.blockKinds == 0 || !blockMaskExcludes(p, panel, from, to))
+    attendInt8(p, panel, entry, kvHead, block, from, to, rounded, scores);
+  return true;
 }
 
 /** The scores that the caller asked for: of every key there is, whoever may attend it. */

@@ -103,10 +103,21 @@ const FEW_VALUE_VECTORS = [8, 4, 2, 2];
 /** Keys that a tile for few queries takes at a time: a block of 60 is 5 of them. */
 const FEW_KEYS = 12;
 
+/** How tiles for few queries read stored numbers: float32 as it is, bfloat16 as the upper half of a float32. */
+const STORED = [
+  { name: "few", bytes: 4, four: (at) => `v128.load(${at})`, spread: (at) => `v128.load_splat<f32>(${at})` },
+  {
+    name: "bfloat16Few",
+    bytes: 2,
+    four: (at) => `i32x4.shl(v128.load16x4_u(${at}), 16)`,
+    spread: (at) => `i32x4.shl(v128.load_splat<u16>(${at}), 16)`,
+  },
+];
+
 /** Four keys, loaded along their depth, become four steps of depth across four keys. */
-function transposeGroup(address) {
+function transposeGroup(stored, address) {
   return [
-    ...range(4).map((i) => `    const key${i} = v128.load(${address(i)});`),
+    ...range(4).map((i) => `    const key${i} = ${stored.four(address(i))};`),
     "    const low01 = interleaveLow(key0, key1), high01 = interleaveHigh(key0, key1);",
     "    const low23 = interleaveLow(key2, key3), high23 = interleaveHigh(key2, key3);",
     "    const step0 = joinLow(low01, low23), step1 = joinHigh(low01, low23);",
@@ -114,12 +125,12 @@ function transposeGroup(address) {
   ];
 }
 
-function fewScoresTile(queries, groups) {
+function fewScoresTile(stored, queries, groups) {
   const keys = groups * LANES;
   const rowOf = ["", " + rowStride", " + stride2", " + stride3"];
   const groupSteps = (g) => [
     "    {",
-    ...transposeGroup((i) => `a${g}${rowOf[i]}`).map((line) => `  ${line}`),
+    ...transposeGroup(stored, (i) => `a${g}${rowOf[i]}`).map((line) => `  ${line}`),
     ...range(4).flatMap((e) =>
       range(queries).map(
         (r) =>
@@ -130,7 +141,7 @@ function fewScoresTile(queries, groups) {
   ];
   return `
 /** ${keys} keys against the first ${queries} of a panel's queries, depth a multiple of 4: c[group][query][4 keys]. */
-export function fewScores${queries}x${keys}(depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
+export function ${stored.name}Scores${queries}x${keys}(depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
   const stride2 = rowStride * 2;
   const stride3 = rowStride * 3;
 ${range(groups)
@@ -142,7 +153,7 @@ ${range(groups)
   for (let k: i32 = 0; k < depth; k += 4) {
 ${range(groups).flatMap(groupSteps).join("\n")}
 ${range(groups)
-  .map((g) => `    a${g} += 16;`)
+  .map((g) => `    a${g} += ${4 * stored.bytes};`)
   .join("\n")}
     b += ${WIDTH * 16};
   }
@@ -153,11 +164,11 @@ ${range(groups)
 `;
 }
 
-function fewValuesTile(queries, width) {
+function fewValuesTile(stored, queries, width) {
   const cells = (line) => range(queries).flatMap((r) => range(width).map((j) => line(r, j)));
   return `
 /** ${width * LANES} columns of V for ${queries} queries: c[query][column] = c * correction[query] + sum over depth of a[k][column] * b[k][query]. */
-export function fewValues${queries}x${width * LANES}(
+export function ${stored.name}Values${queries}x${width * LANES}(
   depth: i32, a: usize, depthStride: usize, b: usize, c: usize, cStride: usize, correction: usize,
 ): void {
 ${range(queries)
@@ -173,7 +184,7 @@ ${range(queries)
   .join("\n")}
 ${range(width)
   .flatMap((j) => [
-    `    const a${j} = v128.load(a, ${j * 16});`,
+    `    const a${j} = ${stored.four(`a, ${j * LANES * stored.bytes}`)};`,
     ...range(queries).map((r) => `    c${r}_${j} = madd_f32x4(a${j}, b${r}, c${r}_${j});`),
   ])
   .join("\n")}
@@ -186,17 +197,17 @@ ${cells((r, j) => `  v128.store(row${r}, c${r}_${j}, ${j * 16});`).join("\n")}
 }
 
 /** Keys against 4 queries across the lanes. */
-function fourQueriesTile(keys) {
+function fourQueriesTile(stored, keys) {
   return `
 /** ${keys} keys against the first 4 of a panel's queries: c[key][lane], as the tiles of ${WIDTH} lanes leave it. */
-export function fourQueries${keys}(depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
+export function ${stored.name}Queries${keys}(depth: i32, a: usize, rowStride: usize, b: usize, c: usize): void {
 ${[...strides(keys), ...range(keys).map((i) => `  let c${i} = f32x4.splat(0);`)].join("\n")}
   for (let k: i32 = 0; k < depth; k++) {
     const b0 = v128.load(b);
 ${range(keys)
-  .map((i) => `    c${i} = madd_f32x4(v128.load_splat<f32>(${rowAddress(i)}), b0, c${i});`)
+  .map((i) => `    c${i} = madd_f32x4(${stored.spread(rowAddress(i))}, b0, c${i});`)
   .join("\n")}
-    a += 4;
+    a += ${stored.bytes};
     b += ${WIDTH * 4};
   }
 ${range(keys)
@@ -206,11 +217,16 @@ ${range(keys)
 `;
 }
 
-const few = [
-  ...[1, 2].flatMap((queries) => [FEW_KEYS, LANES].map((keys) => fewScoresTile(queries, keys / LANES))),
-  ...[FEW_KEYS, LANES, 1].map(fourQueriesTile),
-  ...FEW_VALUE_VECTORS.flatMap((width, i) => [fewValuesTile(i + 1, width), fewValuesTile(i + 1, 1)]),
-];
+const few = STORED.flatMap((stored) => [
+  ...[1, 2].flatMap((queries) =>
+    [FEW_KEYS, LANES].map((keys) => fewScoresTile(stored, queries, keys / LANES)),
+  ),
+  ...[FEW_KEYS, LANES, 1].map((keys) => fourQueriesTile(stored, keys)),
+  ...FEW_VALUE_VECTORS.flatMap((width, i) => [
+    fewValuesTile(stored, i + 1, width),
+    fewValuesTile(stored, i + 1, 1),
+  ]),
+]);
 
 /** Rows of int8 against queries of int16: 8 numbers a step, sums in int32. */
 function int8ScoresTile(queries, keys) {
