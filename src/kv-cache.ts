@@ -44,6 +44,9 @@ const names: ReadonlySet<string> = new Set([
   "engine",
 ]);
 
+/** Every entry has its own list of pages. */
+const MOST_ENTRIES: number = 2 ** 20;
+
 /** Positions are 32-bit integers in the kernels, with room to add and subtract. */
 const MOST_POSITIONS: number = 2 ** 30;
 
@@ -198,15 +201,17 @@ function emptyState(options: KVCacheOptions): CacheState {
   const { batch, kvHeads, headDim, valueDim = headDim, maxLength, dtype = "float32", window } = options;
   for (const [name, size] of Object.entries({ batch, kvHeads, headDim, valueDim })) checkWhole(name, size, 1);
   checkWhole("maxLength", maxLength, 1);
-  if (maxLength > MOST_POSITIONS)
-    throw new AttentionError(
-      "ERR_OPTION",
-      `"maxLength" expected at most ${MOST_POSITIONS}, got ${maxLength}`,
-    );
+  checkMost("maxLength", maxLength, MOST_POSITIONS);
+  checkMost("batch", batch, MOST_ENTRIES);
   if (window !== undefined) checkWhole("window", window, 1);
   checkChoice("dtype", dtype, cacheTypes);
   const { runtime } = engineFor(options);
   runtime.checkUsable();
   const format = pageFormat(dtype, kvHeads, headDim, valueDim);
   return new CacheState(runtime.memory, format, { maxLength, window }, batch);
+}
+
+function checkMost(name: string, value: number, most: number): void {
+  if (value > most)
+    throw new AttentionError("ERR_OPTION", `"${name}" expected at most ${most}, got ${value}`);
 }

@@ -273,8 +273,12 @@ type ForwardArguments =
   | readonly [options: ForwardOptions];
 
 /** Options come last: fourth, or second where nothing but the query precedes them. */
-function forwardOptions([second, , fourth]: ForwardArguments): ForwardOptions {
-  if (typeof second === "object" && second !== null && !("data" in second)) return second as ForwardOptions;
+function forwardOptions([second, third, fourth]: ForwardArguments): ForwardOptions {
+  if (typeof second === "object" && second !== null && !("data" in second)) {
+    if (third !== undefined || fourth !== undefined)
+      throw new AttentionError("ERR_OPTION", "nothing may follow options that are the second argument");
+    return second as ForwardOptions;
+  }
   // Only what is absent may be absent: null is refused.
   return fourth === undefined ? {} : fourth;
 }

@@ -45,6 +45,12 @@ describe("new KVCache", () => {
       "ERR_OPTION",
       '"maxLength" expected at most 1073741824, got 1073741825',
     ],
+    [
+      "batch: more entries than there may be",
+      { ...good, batch: 2 ** 32 },
+      "ERR_OPTION",
+      '"batch" expected at most 1048576, got 4294967296',
+    ],
     ...["float16", "int4", null, 8].map(
       (dtype): Refused => [
         `dtype: ${dtype}`,
@@ -330,6 +336,20 @@ describe("a refused call changes nothing", () => {
         "the cache belongs to another engine than the call",
       );
       expectUnchanged(cache, before);
+    });
+
+    it("options in the fourth place, where nobody would see them", async () => {
+      using cache = filled(engine());
+      const attend = engine().scaledDotProductAttentionSync.bind(engine()) as (...args: unknown[]) => unknown;
+      const attendAsync = engine().scaledDotProductAttention.bind(engine()) as (
+        ...args: unknown[]
+      ) => Promise<unknown>;
+      await expectRefused(
+        () => attend(query, cache, undefined, { causal: true }),
+        () => attendAsync(query, cache, undefined, { causal: true }),
+        "ERR_OPTION",
+        "beside a cache options are the third argument, and there is no fourth",
+      );
     });
 
     it("while an append is in flight: another one, and truncate; reading and forking go on", async () => {

@@ -205,6 +205,14 @@ describe("a refused pass leaves the cache as it was", () => {
       expect(cache.lengths).toEqual([0, 0]);
     });
 
+    it("options second, and something behind them", async () => {
+      using scene = sceneOn(engine());
+      const message = "nothing may follow options that are the second argument";
+      const args = [token, { cache: scene.cache }, undefined, { causal: true }] as never;
+      await expectRefused(scene.layer, args, "ERR_OPTION", message);
+      expect(scene.cache.lengths.length).toBeGreaterThan(0);
+    });
+
     it("of another engine", async () => {
       using scene = sceneOn(engine());
       await using other = createEngine({ threads: 0 });

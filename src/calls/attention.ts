@@ -4,6 +4,7 @@ import type { ScoreOptions } from "../attention-options.ts";
 import { checkSameMemory, stateOf } from "../cache/handle.ts";
 import type { LinearMemory } from "../engine/linear-memory.ts";
 import type { Call } from "../engine/program.ts";
+import { AttentionError } from "../errors.ts";
 import type { KVCache } from "../kv-cache.ts";
 import { planAttention } from "../plan/attention.ts";
 import { Tensor } from "../tensor.ts";
@@ -84,7 +85,14 @@ export function attentionCall(
   const cache = stateOf(args[0]);
   const [key, value] = args as readonly TensorLike[];
   checkNames(options, names);
-  if (cache !== undefined) checkSameMemory(cache, memory);
+  if (cache !== undefined) {
+    checkSameMemory(cache, memory);
+    if (args[2] !== undefined)
+      throw new AttentionError(
+        "ERR_OPTION",
+        "beside a cache options are the third argument, and there is no fourth",
+      );
+  }
   if (options.returnWeights !== undefined) checkFlag("returnWeights", options.returnWeights);
   if (options.returnLogSumExp !== undefined) checkFlag("returnLogSumExp", options.returnLogSumExp);
   const problem =
