@@ -43,6 +43,11 @@ export class Pool {
     return this.#workers.length > 0;
   }
 
+  /** Whether any worker is up and looks for work. Starting takes them some 60 ms. */
+  get ready(): boolean {
+    return this.#workers.some((worker, i) => worker !== undefined && this.#board.hasStarted(i));
+  }
+
   /** Starts the workers that do not run yet. */
   start(): void {
     for (let i = 0; i < this.#size; i++) this.#workers[i] ??= this.#startWorker(i);

@@ -279,8 +279,9 @@ export class Runtime {
       signal?.throwIfAborted();
       signal?.addEventListener("abort", abort);
       do {
-        this.#board.post(slot, { ...jobOf(program, block), workers: this.threads }, this.#executor);
-        await (this.#pool === undefined ? this.#runSliced(slot) : this.#board.whenFinished(slot));
+        const alone = this.#computesAlone(program);
+        this.#board.post(slot, { ...jobOf(program, block), workers: alone ? 0 : this.threads }, this.#executor);
+        await (alone ? this.#runSliced(slot) : this.#board.whenFinished(slot));
         signal?.throwIfAborted();
         // No kernel writes to what it reads: a job that lost a tile may be run again.
       } while (this.#board.lost(slot));
@@ -289,6 +290,11 @@ export class Runtime {
       signal?.removeEventListener("abort", abort);
       this.#freeSlot(slot);
     }
+  }
+
+  /** Without workers; and what is over in microseconds does not wait for them to start. */
+  #computesAlone({ work }: Program): boolean {
+    return this.#pool === undefined || (work <= WORTH_WAKING && !this.#pool.ready);
   }
 
   /** Waits in line for a slot; an abort leaves the line, so that no turn is lost on it. */
@@ -326,7 +332,7 @@ export class Runtime {
     this.#pool = undefined;
     for (let slots = this.#board.active; slots !== 0; slots &= slots - 1) {
       const slot = 31 - Math.clz32(slots & -slots);
-      void this.#runSliced(slot);
+      if (!this.#sliced.has(slot)) void this.#runSliced(slot);
     }
   }
 
