@@ -181,7 +181,14 @@ export class KVCache {
       if (b < 0 || b >= held.length)
         throw new AttentionError("ERR_OPTION", `"entries" expected 0 to ${held.length - 1}, got ${b}`);
     const chosen = order.map((b) => held[b]!);
-    const state = new CacheState(memory, format, { maxLength, window }, chosen);
+    const { appended } = this.#state;
+    const state = new CacheState(
+      memory,
+      format,
+      { maxLength, window },
+      chosen,
+      appended && { rows: appended.rows, counts: order.map((b) => appended.counts[b]!) },
+    );
     const { batch, kvHeads, headDim, engine } = this;
     return new KVCache({ batch, kvHeads, headDim, maxLength, engine }, state);
   }

@@ -246,7 +246,7 @@ export class MultiHeadAttention {
     const { cached } = read();
     if (cached) checkSameMemory(cached.state, runtime.memory);
     this.#packed ??= packWeights(this.#layer.weights, runtime);
-    const growth = cached?.state.grow(cached.counts);
+    const growth = cached?.state.grow(cached.counts, cached.rows);
     try {
       // Packing and pages may have made memory grow, which detaches the views of an engine's tensors: they are read anew.
       return { call: planPass(this.#layer, this.#packed, read(), growth), growth };

@@ -36,6 +36,8 @@ interface Entry {
 export class ModelCache {
   readonly sizes: ModelSizes;
   readonly entries: Entry[];
+  /** Rows of the last append, and how many of them each entry took; nothing once tokens were taken back. */
+  appended: { rows: number; counts: readonly number[] } | undefined;
 
   constructor(sizes: ModelSizes, entries: Entry[]) {
     this.sizes = sizes;
@@ -67,7 +69,14 @@ export class ModelCache {
     return this.lengths.every((length, b) => length + counts[b]! <= this.sizes.maxLength);
   }
 
+  /** How many of L queries each entry has: all, or as many as tokens of the append that they came with. */
+  queries(L: number): readonly number[] {
+    if (this.appended?.rows === L) return this.appended.counts;
+    return this.entries.map(() => L);
+  }
+
   append(key: FloatTensor, value: FloatTensor, counts: readonly number[]): void {
+    this.appended = { rows: key.shape[2]!, counts };
     const [keys, values] = [rounded(this.sizes.dtype, key), rounded(this.sizes.dtype, value)];
     this.entries.forEach((entry, b) => {
       if (counts[b] === 0) return;
@@ -110,6 +119,7 @@ export class ModelCache {
   }
 
   truncate(lengths: readonly number[]): void {
+    this.appended = undefined;
     this.entries.forEach((entry, b) => {
       entry.tokens.length = lengths[b]!;
       if (lengths[b] === 0) entry.first = 0;
@@ -124,8 +134,10 @@ export class ModelCache {
       const { tokens, first, pages } = this.entries[b]!;
       return { tokens: [...tokens], first, pages: [...pages] };
     });
-    meanwhile();
     const made = new ModelCache(this.sizes, entries);
+    const { appended } = this;
+    made.appended = appended && { ...appended, counts: order.map((b) => appended.counts[b]!) };
+    meanwhile();
     for (const { pages } of entries) for (const page of pages) page.push(made);
     return made;
   }

@@ -77,8 +77,8 @@ const hard: FloatTensor = {
 };
 const N = hard.shape[2]!;
 
-/** Every value as it is stored: a query that sees one key alone returns its value. */
-const alone: AttentionWhat = { window: [0, 0] };
+/** Every value as it is stored: a query that sees one key alone, with a score of 0 and so a weight of exactly 1. */
+const alone: AttentionWhat = { window: [0, 0], scale: 0 };
 
 describe.each(narrow)("%s stores", (dtype) => {
   const expected = rounded(dtype, hard);

@@ -15,6 +15,12 @@ export interface CacheEntry {
   readonly pages: readonly Page[];
 }
 
+/** Rows of tokens that were appended together, of which each entry took the first `counts[b]`. */
+export interface Appended {
+  readonly rows: number;
+  readonly counts: readonly number[];
+}
+
 const empty: CacheEntry = { length: 0, firstPage: 0, pages: [] };
 
 export class CacheState {
@@ -24,6 +30,8 @@ export class CacheState {
   /** Keys that a query sees, itself included; `undefined` = all. */
   readonly window: number | undefined;
   #entries: CacheEntry[];
+  /** What the last append brought, while nothing has been taken back: rows of tokens, and how many each entry got. */
+  #appended: Appended | undefined;
   #growth: Growth | undefined;
   #disposed = false;
 
@@ -32,11 +40,13 @@ export class CacheState {
     format: PageFormat,
     limits: { readonly maxLength: number; readonly window: number | undefined },
     entries: number | readonly CacheEntry[],
+    appended?: Appended,
   ) {
     this.memory = memory;
     this.format = format;
     this.maxLength = limits.maxLength;
     this.window = limits.window;
+    this.#appended = appended;
     this.#entries = typeof entries === "number" ? new Array<CacheEntry>(entries).fill(empty) : [...entries];
     for (const { pages } of this.#entries) for (const page of pages) page.hold(this);
   }
@@ -62,6 +72,19 @@ export class CacheState {
     return bytes;
   }
 
+  get appended(): Appended | undefined {
+    return this.#appended;
+  }
+
+  /**
+   * Positions of the first of L queries that are a cache's last tokens. Where they have as many rows as the last append they
+   * are its tokens, filled up alike.
+   */
+  offsetsOf(L: number): number[] {
+    const counts = this.#appended?.rows === L ? this.#appended.counts : undefined;
+    return this.entries.map(({ length }, b) => length - (counts?.[b] ?? L));
+  }
+
   get disposed(): boolean {
     return this.#disposed;
   }
@@ -81,14 +104,14 @@ export class CacheState {
   }
 
   /**
-   * Makes room for `counts[b]` more tokens of each entry. Nothing changes for the cache until the growth is committed.
+   * Makes room for `counts[b]` more tokens of each entry, the first of so many rows. Nothing changes for the cache until the growth is committed.
    *
    * @throws AttentionError `ERR_OPTION` beyond `maxLength` or while another growth is under way, `ERR_MEMORY`
    */
-  grow(counts: readonly number[]): Growth {
+  grow(counts: readonly number[], rows: number): Growth {
     this.checkSettled();
     this.checkRoom(counts);
-    this.#growth = new Growth(this, counts);
+    this.#growth = new Growth(this, { rows, counts });
     return this.#growth;
   }
 
@@ -104,9 +127,10 @@ export class CacheState {
   }
 
   /** @internal Ends a growth: with its entries where it went well, without a trace where not. */
-  settle(entries: readonly CacheEntry[] | undefined): void {
+  settle(entries: readonly CacheEntry[] | undefined, appended?: Appended): void {
     this.#growth = undefined;
     if (entries === undefined) return;
+    this.#appended = appended;
     const old = this.#entries;
     this.#entries = [...entries];
     // Those that stay were held by the old entries already, new ones since they were made: only what is dropped changes.
@@ -123,6 +147,7 @@ export class CacheState {
       this.#checkTruncated(entry, b, lengths[b]!);
     });
     this.#entries = this.#entries.map((entry, b) => this.#shorten(entry, lengths[b]!));
+    this.#appended = undefined;
   }
 
   #checkTruncated({ length, firstPage }: CacheEntry, b: number, to: number): void {

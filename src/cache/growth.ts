@@ -1,4 +1,4 @@
-import type { CacheEntry, CacheState } from "./cache-state.ts";
+import type { Appended, CacheEntry, CacheState } from "./cache-state.ts";
 import { Page } from "./page.ts";
 import { PAGE_TOKENS } from "./page-format.ts";
 import { type PagedKeys, pageTable } from "./page-table.ts";
@@ -13,12 +13,15 @@ export class Growth {
   readonly copies: (Page | undefined)[];
   readonly made: Page[] = [];
   readonly #cache: CacheState;
+  readonly #appended: Appended;
   /** Copies that are planned leave a page to those who still hold it. */
   readonly #left: Map<Page, number> = new Map();
 
   /** @throws AttentionError `ERR_MEMORY`; what was made so far is given back then */
-  constructor(cache: CacheState, counts: readonly number[]) {
+  constructor(cache: CacheState, appended: Appended) {
+    const { counts } = appended;
     this.#cache = cache;
+    this.#appended = appended;
     this.counts = counts;
     this.lengths = cache.lengths;
     this.copies = counts.map(() => undefined);
@@ -69,7 +72,7 @@ export class Growth {
       this.#discard();
       return;
     }
-    this.#cache.settle(this.entries);
+    this.#cache.settle(this.entries, this.#appended);
   }
 
   /**

@@ -44,7 +44,7 @@ export function appendCall(
   const { keys, values } = readRows(cache, key, value, layout);
   const counts = readCounts(options.lengths, cache.entries.length, keys.length);
   const [keyData, valueData] = [keys, values].map(({ data }) => lasting(data as Float32Array, cache.memory));
-  const growth = cache.grow(counts);
+  const growth = cache.grow(counts, keys.length);
   try {
     const program = new Program("KVCache.append");
     addAppend(program, growth, growth.pageTable(), {

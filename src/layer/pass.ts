@@ -71,6 +71,8 @@ export interface Pass {
 export interface CachedPass {
   readonly state: CacheState;
   readonly counts: readonly number[];
+  /** L. */
+  readonly rows: number;
 }
 
 /** Checks the arguments of a pass. What it returns holds views: they are good until memory grows. */
@@ -129,7 +131,7 @@ function readCache(
     ]);
   const counts = readCounts(lengths, B, L, "L");
   state.checkRoom(counts);
-  return { state, counts };
+  return { state, counts, rows: L };
 }
 
 /** Tokens of the longest entry once those of this pass are there. */

@@ -32,12 +32,27 @@ export function readCachedAttention(
       );
   });
   const offsets =
-    options.queryOffset === undefined ? held.map((length) => length - L) : readOffsets(options, lengths, L);
+    options.queryOffset === undefined ? lastTokens(cache, options, L) : readOffsets(options, lengths, L);
   const window = readWindow(cache, options);
   checkPositions(cache, offsets, window[0], L);
   if (options.returnScores !== undefined) checkNothingDropped(cache);
   const pages = pageTable(cache.format, cache.entries);
   return readScores(heads, { ...options, window }, lengths, offsets, pages);
+}
+
+/** Without an offset queries are the last tokens: where positions matter, there must be as many. */
+function lastTokens(cache: CacheState, options: ScoreOptions, L: number): number[] {
+  const { causal = false, window, alibiSlopes, relativeBias } = options;
+  const offsets = cache.offsetsOf(L);
+  if (causal === false && (window ?? alibiSlopes ?? relativeBias) === undefined) return offsets;
+  offsets.forEach((offset, b) => {
+    if (offset < 0 && offset + L > 0)
+      throw new AttentionError(
+        "ERR_SHAPE",
+        `"query" has L=${L} rows, but entry ${b} of the cache holds ${offset + L} tokens; "queryOffset" says where they are`,
+      );
+  });
+  return offsets;
 }
 
 function readQuery(query: TensorLike, cache: CacheState, { layout = "BHLE" }: ScoreOptions): AttentionHeads {
