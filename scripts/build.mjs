@@ -25,6 +25,7 @@ run(bin("tsc"), "-p", "tsconfig.json");
 // Once more without comments: they stay in the declarations, and are a seventh of the package in the code.
 const codeAlone = ["--declaration", "false", "--isolatedDeclarations", "false", "--removeComments"];
 run(bin("tsc"), "-p", "tsconfig.json", ...codeAlone);
+dropInnerDeclarations();
 fs.mkdirSync("dist/kernels", { recursive: true });
 for (const set of KERNEL_SETS) fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
 if (fs.existsSync("dist/cli/main.js")) fs.chmodSync("dist/cli/main.js", 0o755);
@@ -38,6 +39,25 @@ function buildKernels(targets) {
     if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, "utf8") === stamp) continue;
     run(process.execPath, "node_modules/assemblyscript/bin/asc.js", "--target", target);
     fs.writeFileSync(stampFile, stamp);
+  }
+}
+
+/** What no entry point of the package leads to is of no use to anybody's compiler. */
+function dropInnerDeclarations() {
+  const { exports } = JSON.parse(fs.readFileSync("package.json", "utf8"));
+  const wanted = Object.values(exports).flatMap(({ types }) => types ?? []);
+  const reached = new Set();
+  for (const file of wanted) {
+    const name = path.normalize(file);
+    if (reached.has(name) || !fs.existsSync(name)) continue;
+    reached.add(name);
+    for (const [, target] of fs.readFileSync(name, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)"/g))
+      wanted.push(path.join(path.dirname(name), target.replace(/\.[jt]s$/, ".d.ts")));
+  }
+  for (const file of fs.readdirSync("dist", { recursive: true })) {
+    const name = path.join("dist", file);
+    const inner = name.endsWith(".d.ts") && !reached.has(name) && !file.startsWith("baselines");
+    if (inner) fs.rmSync(name);
   }
 }
 

@@ -21,9 +21,9 @@ export interface RelativeBias {
   /** `[buckets, H]`: what each query head adds to scores whose distance falls into the bucket. */
   readonly table: TensorLike<Float32Array>;
   /** Whether keys after the query have buckets of their own (an encoder). Default `true`. */
-  readonly bidirectional?: boolean;
+  readonly bidirectional?: boolean | undefined;
   /** Distances from here on share the last bucket. Default 128. */
-  readonly maxDistance?: number;
+  readonly maxDistance?: number | undefined;
 }
 
 /**
@@ -33,37 +33,37 @@ export interface RelativeBias {
  */
 export interface ScoreOptions {
   /** Boolean (1 = attend) or additive mask, right-aligned broadcast to `[B, H, L, S]`. */
-  readonly mask?: MaskLike;
+  readonly mask?: MaskLike | undefined;
   /** Added to the scores, right-aligned broadcast to `[B, H, L, S]`; may accompany either kind of mask. */
-  readonly bias?: TensorLike<Float32Array>;
+  readonly bias?: TensorLike<Float32Array> | undefined;
   /** `true` and `"top-left"`: key j is allowed for query i where j <= i; `"bottom-right"`: where j <= i + S - L. */
-  readonly causal?: boolean | "top-left" | "bottom-right";
+  readonly causal?: boolean | "top-left" | "bottom-right" | undefined;
   /** Position of query 0 among the keys: a number, one per batch entry, or `"bottom-right"`. Default 0. */
-  readonly queryOffset?: number | VectorLike | "bottom-right";
+  readonly queryOffset?: number | VectorLike | "bottom-right" | undefined;
   /** `[left, right]`: key j is allowed for position p where p - left <= j <= p + right; -1 = unbounded. */
-  readonly window?: readonly [left: number, right: number];
+  readonly window?: readonly [left: number, right: number] | undefined;
   /** How many of the S keys are valid, one number per batch entry. Keys past them are never read. */
-  readonly kvLengths?: VectorLike;
+  readonly kvLengths?: VectorLike | undefined;
   /** Packed sequences of different lengths over `[total, H, E]`, instead of a batch. */
-  readonly cuSeqlens?: CuSeqlens;
+  readonly cuSeqlens?: CuSeqlens | undefined;
   /** Scores become softcap * tanh(score / softcap). 0 (the default) = none. */
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
   /** One slope per query head: -slope * |position - key| is added to the scores. See `alibiSlopes`. */
-  readonly alibiSlopes?: VectorLike;
+  readonly alibiSlopes?: VectorLike | undefined;
   /** T5's learned bias by distance. */
-  readonly relativeBias?: RelativeBias;
+  readonly relativeBias?: RelativeBias | undefined;
   /** One score per query head that joins the softmax and carries no value. */
-  readonly sinks?: VectorLike;
+  readonly sinks?: VectorLike | undefined;
   /** Which blocks of scores exist at all: from `createBlockMask`. */
-  readonly blockMask?: BlockMask;
+  readonly blockMask?: BlockMask | undefined;
   /** Also return the scores: scaled, after softcap, or with all that is added and excluded. */
-  readonly returnScores?: "scaled" | "capped" | "biased";
+  readonly returnScores?: "scaled" | "capped" | "biased" | undefined;
   /** Factor on the similarity. Default 1/sqrt(E) for `"dot"`, 1 for the others. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** How query and key are compared. Default `"dot"`. */
-  readonly similarity?: Similarity;
+  readonly similarity?: Similarity | undefined;
   /** `"BHLE"` (default) or `"BLHE"`. */
-  readonly layout?: Layout;
+  readonly layout?: Layout | undefined;
 }
 
 /** A tensor of any element type the package reads. */

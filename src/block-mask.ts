@@ -1,4 +1,5 @@
 import { AttentionError } from "./errors.ts";
+import { describe } from "./tensor-like.ts";
 import { checkWhole } from "./validate/options.ts";
 
 /** Says whether query i of batch entry b and head h may attend to key j. Indices are raw: no offset is added. */
@@ -6,12 +7,12 @@ export type MaskPredicate = (b: number, h: number, i: number, j: number) => bool
 
 /** Sizes of a block mask. B and H of 1 hold for every batch entry and head. */
 export interface BlockMaskSizes {
-  readonly B?: number;
-  readonly H?: number;
+  readonly B?: number | undefined;
+  readonly H?: number | undefined;
   readonly L: number;
   readonly S: number;
   /** Queries and keys of a block. Default 64. */
-  readonly blockSize?: number;
+  readonly blockSize?: number | undefined;
 }
 
 /** Kinds of a block; a partial one is FIRST_PARTIAL + its number among the partial ones. */
@@ -36,7 +37,7 @@ export class BlockMask {
   readonly bytes: Uint8Array;
 
   /** @internal Use `createBlockMask`. */
-  constructor(sizes: Required<BlockMaskSizes>, kinds: Uint32Array, bytes: Uint8Array) {
+  constructor(sizes: CheckedSizes, kinds: Uint32Array, bytes: Uint8Array) {
     this.B = sizes.B;
     this.H = sizes.H;
     this.L = sizes.L;
@@ -141,29 +142,28 @@ export async function createBlockMaskAsync(mask: MaskPredicate, sizes: BlockMask
 
 const SLICE_MILLISECONDS = 4;
 
-function checkSizes({
-  B = 1,
-  H = 1,
-  L,
-  S,
-  blockSize = DEFAULT_BLOCK_SIZE,
-}: BlockMaskSizes): Required<BlockMaskSizes> {
+function checkSizes(sizes: BlockMaskSizes): CheckedSizes {
+  if (typeof sizes !== "object" || sizes === null)
+    throw new AttentionError("ERR_OPTION", `"sizes" expected { L, S }, got ${describe(sizes)}`);
+  const { B = 1, H = 1, L, S, blockSize = DEFAULT_BLOCK_SIZE } = sizes;
   for (const [name, size] of Object.entries({ B, H, blockSize })) checkWhole(name, size, 1);
   for (const [name, size] of Object.entries({ L, S })) checkWhole(name, size);
   return { B, H, L, S, blockSize };
 }
 
+type CheckedSizes = { readonly [Name in keyof BlockMaskSizes]-?: number };
+
 /** Asks the predicate block by block. */
 class Builder {
   readonly #mask: MaskPredicate;
-  readonly #sizes: Required<BlockMaskSizes>;
+  readonly #sizes: CheckedSizes;
   readonly #columns: number;
   readonly #kinds: Uint32Array;
   readonly #partial: Uint8Array[] = [];
   /** Rows of blocks, over all matrices. */
   readonly rows: number;
 
-  constructor(mask: MaskPredicate, sizes: Required<BlockMaskSizes>) {
+  constructor(mask: MaskPredicate, sizes: CheckedSizes) {
     const { B, H, L, S, blockSize } = sizes;
     this.#mask = mask;
     this.#sizes = sizes;

@@ -22,7 +22,7 @@ export type EmbeddingOptions =
       /** How many numbers each id becomes. */
       readonly embedDim: number;
       /** Seed of the weights. Default 0. */
-      readonly seed?: number;
+      readonly seed?: number | undefined;
     }
   | {
       /** `[numEmbeddings, embedDim]`. Kept, not copied. */

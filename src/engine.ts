@@ -23,7 +23,7 @@ import { AttentionError } from "./errors.ts";
 import type { KVCache } from "./kv-cache.ts";
 import type { Tensor } from "./tensor.ts";
 import { describe, type TensorLike } from "./tensor-like.ts";
-import { checkWhole } from "./validate/options.ts";
+import { checkSignal, checkWhole } from "./validate/options.ts";
 
 export type { EngineOptions } from "./engine/engine-options.ts";
 export type { KernelChoice, KernelSet } from "./engine/kernel-sets.ts";
@@ -79,7 +79,7 @@ export class Engine {
   ): Promise<AttentionResult>;
   async scaledDotProductAttention(query: TensorLike, ...args: AttentionArguments): Promise<AttentionResult> {
     const signal = optionsOf(args)?.signal;
-    signal?.throwIfAborted();
+    checkSignal(signal);
     return this.#runtime.run(attentionCall(query, args, this.#runtime.memory), signal);
   }
 
@@ -101,7 +101,7 @@ export class Engine {
 
   /** Attention over disjoint sets of keys becomes attention over all of them; see the function of that name. */
   async mergeAttention(parts: readonly AttentionPart[], options?: MergeOptions): Promise<MergedAttention> {
-    options?.signal?.throwIfAborted();
+    checkSignal(options?.signal);
     return this.#runtime.run(mergeCall(parts, options), options?.signal);
   }
 
@@ -112,7 +112,7 @@ export class Engine {
 
   /** Matrix product; see the function of that name. */
   async matmul(a: TensorLike, b: TensorLike, options?: MatmulOptions): Promise<Tensor> {
-    options?.signal?.throwIfAborted();
+    checkSignal(options?.signal);
     return this.#runtime.run(matmulCall(a, b, options), options?.signal);
   }
 
@@ -123,7 +123,7 @@ export class Engine {
 
   /** Softmax; see the function of that name. */
   async softmax(x: TensorLike, options?: SoftmaxOptions): Promise<Tensor> {
-    options?.signal?.throwIfAborted();
+    checkSignal(options?.signal);
     return this.#runtime.run(softmaxCall(x, options), options?.signal);
   }
 

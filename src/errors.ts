@@ -27,7 +27,7 @@ export class AttentionError extends Error {
   override readonly name: string = "AttentionError";
   readonly code: AttentionErrorCode;
 
-  constructor(code: AttentionErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: AttentionErrorCode, message: string, options?: { readonly cause?: unknown }) {
     super(message, options);
     this.code = code;
   }

@@ -7,7 +7,7 @@ import { engineFor } from "./default-engine.ts";
 import type { Engine } from "./engine.ts";
 import { AttentionError } from "./errors.ts";
 import type { TensorLike, VectorLike } from "./tensor-like.ts";
-import { checkChoice, checkNames, checkWhole } from "./validate/options.ts";
+import { checkChoice, checkNames, checkSignal, checkWhole } from "./validate/options.ts";
 import { readWholeVector } from "./validate/vector.ts";
 
 export type { CacheType } from "./cache/page-format.ts";
@@ -22,15 +22,15 @@ export interface KVCacheOptions {
   /** E, the size of a key. */
   readonly headDim: number;
   /** V, the size of a value. Default E. */
-  readonly valueDim?: number;
+  readonly valueDim?: number | undefined;
   /** The most tokens of an entry, those included that a window has dropped. */
   readonly maxLength: number;
   /** How numbers are stored. Default `"float32"`. */
-  readonly dtype?: CacheType;
+  readonly dtype?: CacheType | undefined;
   /** Keys that a query sees, its own included; older ones are dropped, and their memory is used again. Default all. */
-  readonly window?: number;
+  readonly window?: number | undefined;
   /** The engine in whose memory the cache lies. Default: the one that the top-level functions use. */
-  readonly engine?: Engine;
+  readonly engine?: Engine | undefined;
 }
 
 const names: ReadonlySet<string> = new Set([
@@ -135,7 +135,7 @@ export class KVCache {
 
   /** The same off the event loop, for long prompts. Until it settles the cache holds what it held. */
   async appendAsync(key: TensorLike, value: TensorLike, options?: AppendOptions): Promise<void> {
-    options?.signal?.throwIfAborted();
+    checkSignal(options?.signal);
     this.engine.runtime.checkUsable();
     const { call, growth } = appendCall(this.#state, key, value, options);
     await growth.settle(() => this.engine.runtime.run(call, options?.signal));

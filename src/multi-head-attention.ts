@@ -23,7 +23,7 @@ import {
 } from "./layer/weights.ts";
 import type { Tensor } from "./tensor.ts";
 import type { TensorLike } from "./tensor-like.ts";
-import { checkFlag, checkNames, checkWhole } from "./validate/options.ts";
+import { checkFlag, checkNames, checkSignal, checkWhole } from "./validate/options.ts";
 
 export type { ForwardResult } from "./layer/forward.ts";
 export type { LayerRotary } from "./layer/rotary.ts";
@@ -36,35 +36,35 @@ export interface MultiHeadAttentionOptions {
   /** H, the number of query heads. */
   readonly numHeads: number;
   /** K, the number of key/value heads; a divisor of H. Default H. */
-  readonly numKvHeads?: number;
+  readonly numKvHeads?: number | undefined;
   /** D, the size of a head. Default E / H. */
-  readonly headDim?: number;
+  readonly headDim?: number | undefined;
   /** Size of a key and of a value token. Default E. */
-  readonly kdim?: number;
-  readonly vdim?: number;
+  readonly kdim?: number | undefined;
+  readonly vdim?: number | undefined;
   /** Whether projections have a bias. Default true. */
-  readonly bias?: boolean;
+  readonly bias?: boolean | undefined;
   /** Append one learned key and value to every sequence. Default false. */
-  readonly addBiasKv?: boolean;
+  readonly addBiasKv?: boolean | undefined;
   /** Append a key and a value of zeros. Default false. */
-  readonly addZeroAttn?: boolean;
+  readonly addZeroAttn?: boolean | undefined;
   /** RMS norm with a learned weight of each query and key head, before rotary positions, as in Qwen3. Default false. */
-  readonly qkNorm?: boolean;
+  readonly qkNorm?: boolean | undefined;
   /** Rotary positions, 0 to L - 1, of queries and keys; `true` for the defaults of `applyRotary`. Default false. */
-  readonly rotary?: boolean | LayerRotary;
+  readonly rotary?: boolean | LayerRotary | undefined;
   /** Seed of the weights: the same seed gives the same weights on every machine. Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
   /** The engine that computes. Default: one that is made on first use. */
-  readonly engine?: Engine;
+  readonly engine?: Engine | undefined;
 }
 
 /** What a state dict does not say of its layer. */
 export interface FromStateDictOptions {
   readonly numHeads: number;
-  readonly numKvHeads?: number;
-  readonly addZeroAttn?: boolean;
-  readonly rotary?: boolean | LayerRotary;
-  readonly engine?: Engine;
+  readonly numKvHeads?: number | undefined;
+  readonly addZeroAttn?: boolean | undefined;
+  readonly rotary?: boolean | LayerRotary | undefined;
+  readonly engine?: Engine | undefined;
 }
 
 /** Options of a pass. */
@@ -209,7 +209,7 @@ export class MultiHeadAttention {
   forward(query: TensorLike, options: ForwardOptions): Promise<ForwardResult>;
   async forward(query: TensorLike, ...rest: ForwardArguments): Promise<ForwardResult> {
     const signal = forwardOptions(rest)?.signal;
-    signal?.throwIfAborted();
+    checkSignal(signal);
     const { runtime } = engineFor({ engine: this.#engine });
     const { call, growth } = this.#plan(runtime, query, rest);
     const run = (): Promise<ForwardResult> => runtime.run(call, signal);

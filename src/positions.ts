@@ -45,7 +45,7 @@ export type LearnedPositionsOptions =
       /** How many numbers each position becomes. */
       readonly embedDim: number;
       /** Seed of the table. Default 0. */
-      readonly seed?: number;
+      readonly seed?: number | undefined;
     }
   | {
       /** `[maxLength, embedDim]`. Kept, not copied. */

@@ -9,31 +9,31 @@ import { checkChoice, checkFlag, checkNumber, checkWhole } from "./validate/opti
  */
 export interface RotaryScaling {
   /** `"default"`, `"linear"`, `"llama3"` or `"yarn"`. */
-  readonly rope_type?: string | null;
+  readonly rope_type?: string | null | undefined;
   /** The older name of `rope_type`. */
-  readonly type?: string | null;
+  readonly type?: string | null | undefined;
   /** The base, where newer configurations keep it. `base` in the options wins. */
-  readonly rope_theta?: number | null;
+  readonly rope_theta?: number | null | undefined;
   /** By how much the positions are squeezed. */
-  readonly factor?: number | null;
+  readonly factor?: number | null | undefined;
   /** The length the model was trained for first. */
-  readonly original_max_position_embeddings?: number | null;
+  readonly original_max_position_embeddings?: number | null | undefined;
   /** llama3: pairs that turn less often than this over the original length are squeezed in full. */
-  readonly low_freq_factor?: number | null;
+  readonly low_freq_factor?: number | null | undefined;
   /** llama3: pairs that turn more often than this are left alone. */
-  readonly high_freq_factor?: number | null;
+  readonly high_freq_factor?: number | null | undefined;
   /** yarn: pairs that turn more often than this are left alone. Default 32. */
-  readonly beta_fast?: number | null;
+  readonly beta_fast?: number | null | undefined;
   /** yarn: pairs that turn less often than this are squeezed in full. Default 1. */
-  readonly beta_slow?: number | null;
+  readonly beta_slow?: number | null | undefined;
   /** yarn: whether the two pairs between which the change is gradual are whole numbers. Default `true`. */
-  readonly truncate?: boolean | null;
+  readonly truncate?: boolean | null | undefined;
   /** yarn: what cosines and sines are multiplied by. Default: from `factor`, `mscale` and `mscale_all_dim`. */
-  readonly attention_factor?: number | null;
+  readonly attention_factor?: number | null | undefined;
   /** yarn: what the default of `attention_factor` multiplies its logarithm by, where `mscale_all_dim` is given too. */
-  readonly mscale?: number | null;
+  readonly mscale?: number | null | undefined;
   /** yarn: the same for what it is then divided by. */
-  readonly mscale_all_dim?: number | null;
+  readonly mscale_all_dim?: number | null | undefined;
 }
 
 /** Which angles a rotary embedding turns by. */

@@ -69,7 +69,7 @@ export function checkTensor(
   if (typeof tensor !== "object" || tensor === null || !("data" in tensor))
     throw new AttentionError(
       "ERR_DTYPE",
-      `"${name}" expected a tensor { data, shape }, got ${describe(value)}`,
+      `"${name}" expected a tensor { data, shape }, got ${describe(value)}${isList(value) ? "; tensor(data, shape) makes one" : ""}`,
     );
   const data = tensor.data;
   const type = arrayType(data);
@@ -106,6 +106,10 @@ export function checkTensor(
   }
 }
 
+function isList(value: unknown): boolean {
+  return Array.isArray(value) || ArrayBuffer.isView(value);
+}
+
 const float32 = ["Float32Array"] as const;
 
 /** A detached buffer has length 0 and refuses to be sliced. */
@@ -125,5 +129,9 @@ export function describe(value: unknown): string {
   if (type === "number" || type === "boolean" || type === "bigint" || type === "undefined")
     return String(value);
   if (type === "string") return JSON.stringify(value);
-  return type === "object" ? "an object" : type === "function" ? "a function" : `a ${type}`;
+  return type === "object"
+    ? "an object"
+    : type === "function"
+      ? "a function"
+      : `${/^[AEIOU]/.test(type) ? "an" : "a"} ${type}`;
 }

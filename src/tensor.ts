@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { AttentionError } from "./errors.ts";
-import { checkTensor, type TensorData, type TensorLike } from "./tensor-like.ts";
+import { checkTensor, describe, type TensorData, type TensorLike } from "./tensor-like.ts";
 
 /**
  * Row-major data with its sizes. `data` is always a valid view: read it anew each time rather than keeping it, as the
@@ -44,10 +44,20 @@ export class Tensor<D extends TensorData = Float32Array> {
 export function tensor(data: readonly number[], shape: readonly number[]): Tensor;
 export function tensor<D extends TensorData>(data: D, shape: readonly number[]): Tensor<D>;
 export function tensor(data: TensorData | readonly number[], shape: readonly number[]): Tensor<TensorData> {
-  const elements = (Array.isArray(data) ? Float32Array.from(data) : data) as TensorData;
+  const elements = (Array.isArray(data) ? floatsOf(data) : data) as TensorData;
   const made: TensorLike<TensorData> = { data: elements, shape };
   checkTensor("data", made, dataTypes);
   return new Tensor(elements, [...shape]);
+}
+
+function floatsOf(numbers: readonly unknown[]): Float32Array {
+  const other = numbers.findIndex((n) => typeof n !== "number");
+  if (other >= 0)
+    throw new AttentionError(
+      "ERR_DTYPE",
+      `"data" expected numbers, got ${describe(numbers[other])} in place ${other}`,
+    );
+  return Float32Array.from(numbers as number[]);
 }
 
 const dataTypes = [

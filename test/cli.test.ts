@@ -236,10 +236,7 @@ describe("readArguments", () => {
     [["explore", "--heads"], "--heads expected a value"],
     [["explore", "--seed", "-1"], "--seed expected a value"],
     [["explore", "--seed=-1"], `--seed expected a whole number from 0 to 4294967295, got "-1"`],
-    [
-      ["explore", "--threads", "many"],
-      `--threads expected a whole number from 1 to 1024 or auto, got "many"`,
-    ],
+    [["explore", "--threads", "many"], `--threads expected a whole number from 0 to 64 or auto, got "many"`],
     [["explore", "--json=1"], `option "--json" does not take an argument`],
     [
       ["explore", "--weights", "a", "--projections", "none"],

@@ -11,6 +11,7 @@ import {
   type EngineOptions,
   scaledDotProductAttentionSync,
   softmax,
+  softmaxSync,
   tensor,
 } from "wasm-attention";
 import { forEachEngine, kernelSets } from "./backends.ts";
@@ -40,7 +41,7 @@ function noTensors(name: string, put: (x: unknown) => Args): Wrong[] {
     ["text", '"text"'],
     [{}, "an object"],
     [{ shape: [1] }, "an object"],
-    [new Float32Array(2), "a Float32Array"],
+    [new Float32Array(2), "a Float32Array; tensor(data, shape) makes one"],
     [() => 1, "a function"],
   ];
   const data: [unknown, string][] = [
@@ -898,6 +899,12 @@ describe("tensors", () => {
       '"data" expected a shape that is an array, got undefined',
     ],
     [
+      "words for numbers",
+      () => tensor([1, "2"] as never, [2]),
+      "ERR_DTYPE",
+      '"data" expected numbers, got "2" in place 1',
+    ],
+    [
       "a word",
       () => tensor("1" as never, [1]),
       "ERR_DTYPE",
@@ -961,6 +968,32 @@ describe("block masks", () => {
 });
 
 describe("the functions of the default engine", () => {
+  it("an engine that is none", async () => {
+    const message = '"engine" expected what createEngine returns, got an object';
+    expect(errorOf(() => softmaxSync(a, { engine: {} as never }))).toMatchObject({
+      code: "ERR_OPTION",
+      message,
+    });
+    await expect(softmax(a, { engine: {} as never })).rejects.toMatchObject({ code: "ERR_OPTION", message });
+  });
+
+  it("a controller for its signal", async () => {
+    const signal = new AbortController() as never;
+    const message = '"signal" expected an AbortSignal, got an object that has one: controller.signal';
+    await expect(softmax(a, { signal })).rejects.toMatchObject({ code: "ERR_OPTION", message });
+    await expect(softmax(a, { signal: 5 as never })).rejects.toMatchObject({
+      code: "ERR_OPTION",
+      message: '"signal" expected an AbortSignal, got 5',
+    });
+  });
+
+  it("a block mask without sizes", () => {
+    expect(errorOf(() => createBlockMask(() => true, undefined as never))).toMatchObject({
+      code: "ERR_OPTION",
+      message: '"sizes" expected { L, S }, got undefined',
+    });
+  });
+
   it("refuse alike", async () => {
     expect(() => scaledDotProductAttentionSync(q, v, v)).toThrow('"key" expected shape [B=2, K, S, E=8]');
     await expect(softmax(a, { axis: 7 })).rejects.toMatchObject({ code: "ERR_OPTION" });

@@ -2,11 +2,6 @@
 import { describe, expect, it } from "vitest";
 import { AttentionError, createEngine, type Engine, type KernelSet, type TensorLike } from "wasm-attention";
 import { linearAttention as reference } from "wasm-attention/reference";
-import { linearAttentionCall } from "../dist/calls/linear-attention.js";
-import { bind, copyIn, inputsOf } from "../dist/engine/block.js";
-import { Executor } from "../dist/engine/executor.js";
-import { compileKernels } from "../dist/engine/kernel-sets.js";
-import { LinearMemory } from "../dist/engine/linear-memory.js";
 import {
   type LinearAttentionAttributes,
   type LinearAttentionInputs,
@@ -16,6 +11,12 @@ import {
   type RunOptions,
   type UpdateRule,
 } from "../dist/onnx/index.js";
+import { linearAttentionCall } from "../src/calls/linear-attention.ts";
+import { bind, copyIn, inputsOf } from "../src/engine/block.ts";
+import { Executor } from "../src/engine/executor.ts";
+import { compileKernels } from "../src/engine/kernel-sets.ts";
+import { LinearMemory } from "../src/engine/linear-memory.ts";
+import { Runtime } from "../src/engine/runtime.ts";
 import { expectAccurate, expectSameBits, plainTolerance } from "./accuracy.ts";
 import { forEachEngine, kernelSets } from "./backends.ts";
 import { asMatrices, type LinearCase, plainFloat32 } from "./plain-linear-attention.ts";
@@ -408,7 +409,7 @@ describe("bits do not depend on", () => {
   });
 
   it("the layout, and whether the past lies in the engine", () => {
-    const engine = alone.get("strict")!;
+    const runtime = new Runtime({ kernels: "strict", threads: 0 });
     const [B, H, K, L, E, V] = [2, 4, 2, 21, 12, 13];
     const [query, key, value] = [
       normal([B, H, L, E], 1),
@@ -418,10 +419,8 @@ describe("bits do not depend on", () => {
     const terms = { decay: uniform([B, K, L, E], 4, -1, 0), eraseGate: uniform([B, K, L, E], 5, 0, 1) };
     const beta = uniform([B, K, L, 1], 6, 0, 1);
     const flat = ({ data, shape }: FloatTensor) => ({ data, shape: shape.slice(0, 3) });
-    const before = engine.runtime.runSync(
-      linearAttentionCall(query, key, value, { ...terms, beta: flat(beta) }),
-    );
-    const after = engine.runtime.runSync(
+    const before = runtime.runSync(linearAttentionCall(query, key, value, { ...terms, beta: flat(beta) }));
+    const after = runtime.runSync(
       linearAttentionCall(behind(query), behind(key), behind(value), {
         layout: "BLHE",
         decay: behind(terms.decay),

@@ -470,7 +470,13 @@ describe("errors", () => {
       "no weight at all",
       read({ ...stacked(), in_proj_weight: null }),
       "ERR_OPTION",
-      'the state dict has no "q_proj_weight"',
+      'the state dict has no "in_proj_weight", and no "q_proj_weight"',
+    ],
+    [
+      "names with a model's before them",
+      read({ "encoder.attn.in_proj_weight": f32(24, 8) }),
+      "ERR_OPTION",
+      'the state dict has "encoder.attn.in_proj_weight", not "in_proj_weight": take "encoder.attn." off its names',
     ],
     [
       "no k_proj_weight",

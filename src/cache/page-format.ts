@@ -6,16 +6,16 @@ import { roundUp } from "../engine/heap.ts";
 /** How a cache stores its numbers. */
 export type CacheType = "float32" | "bfloat16" | "int8";
 
-/** In the kernels' numbers. */
+/** @internal In the kernels' numbers. */
 export const cacheTypes: readonly CacheType[] = ["float32", "bfloat16", "int8"];
 const bytesPerNumber: Readonly<Record<CacheType, number>> = { float32: 4, bfloat16: 2, int8: 1 };
 
-/** Tokens of a page: just the block of keys that the attention kernel reads at a time. */
+/** @internal Tokens of a page: just the block of keys that the attention kernel reads at a time. */
 export const PAGE_TOKENS: number = KEY_BLOCK;
 /** Rows of bfloat16 and int8 are widened so many bytes at a time. */
 const ROW_ALIGNMENT = 8;
 
-/** Sizes and places in a page, bytes. */
+/** @internal Sizes and places in a page, bytes. */
 export interface PageFormat {
   readonly type: CacheType;
   readonly kvHeads: number;
@@ -30,6 +30,7 @@ export interface PageFormat {
   readonly bytes: number;
 }
 
+/** @internal */
 export function pageFormat(type: CacheType, kvHeads: number, headDim: number, valueDim: number): PageFormat {
   const storedKeyBytes = storedBytes(type, headDim);
   const storedValueBytes = storedBytes(type, valueDim);
@@ -56,7 +57,7 @@ function storedBytes(type: CacheType, size: number): number {
   return type === "float32" ? bytes : Math.ceil(bytes / ROW_ALIGNMENT) * ROW_ALIGNMENT;
 }
 
-/** Floats between rows once the attention kernel has them in float32: widened ones have room for 8 numbers at a time. */
+/** @internal Floats between rows once the attention kernel has them in float32: widened ones have room for 8 numbers at a time. */
 export function widenedSize(type: CacheType, size: number): number {
   return type === "float32" ? size : Math.ceil(size / 8) * 8;
 }

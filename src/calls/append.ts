@@ -17,20 +17,20 @@ import type { CallOptions } from "./call-options.ts";
 /** Options of `KVCache.append`. */
 export interface AppendOptions extends Pick<CallOptions, "signal"> {
   /** How many of the n tokens each entry gets, the first ones; one number per entry. Default n for all. */
-  readonly lengths?: VectorLike;
+  readonly lengths?: VectorLike | undefined;
   /** `"BHLE"` (default): `[B, K, n, E]`; `"BLHE"`: `[B, n, K, E]`, as a projection writes them. */
-  readonly layout?: Layout;
+  readonly layout?: Layout | undefined;
 }
 
 const names: ReadonlySet<string> = new Set(["lengths", "layout", "signal"]);
 
-/** Tokens on their way into a cache: the call that brings them there, and the growth it is to end. */
+/** @internal Tokens on their way into a cache: the call that brings them there, and the growth it is to end. */
 export interface Append {
   readonly call: Call<void>;
   readonly growth: Growth;
 }
 
-/** Checks the arguments and makes room; the cache stays as it is until the growth is committed. */
+/** @internal Checks the arguments and makes room; the cache stays as it is until the growth is committed. */
 export function appendCall(
   cache: CacheState,
   key: TensorLike,
@@ -87,7 +87,7 @@ function readRows(
   return { keys, values: viewHeads("value", value, ["B", "K", "n", "V"], layout, rank, known, float32) };
 }
 
-/** How many of the n tokens of each entry are there. */
+/** @internal How many of the n tokens of each entry are there. */
 export function readCounts(lengths: VectorLike | undefined, B: number, n: number, letter = "n"): number[] {
   if (lengths === undefined) return new Array<number>(B).fill(n);
   const counts = readWholeVector("lengths", lengths, B);

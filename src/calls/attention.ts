@@ -20,11 +20,11 @@ import type { CallOptions } from "./call-options.ts";
 /** Options of `scaledDotProductAttention`: what is computed, what is returned, and where it runs. */
 export interface AttentionOptions extends ScoreOptions, CallOptions {
   /** Also return the weights, `[B, H, L, S]`. Default false. */
-  readonly returnWeights?: boolean;
+  readonly returnWeights?: boolean | undefined;
   /** Also return the natural logarithm of each row's sum of exponentials, `[B, H, L]`. Default false. */
-  readonly returnLogSumExp?: boolean;
+  readonly returnLogSumExp?: boolean | undefined;
   /** Write the output into this tensor, of the output's shape, instead of making one. */
-  readonly out?: TensorLike<Float32Array>;
+  readonly out?: TensorLike<Float32Array> | undefined;
 }
 
 /** What an attention returns. Dimensions that the query does not have are dropped. */
@@ -63,17 +63,17 @@ const names: ReadonlySet<string> = new Set([
   "engine",
 ]);
 
-/** Key, value and options; or a cache and options. */
+/** @internal Key, value and options; or a cache and options. */
 export type AttentionArguments =
   | readonly [key: TensorLike, value: TensorLike, options?: AttentionOptions]
   | readonly [cache: KVCache, options?: AttentionOptions];
 
-/** The options, whichever form the arguments have. */
+/** @internal The options, whichever form the arguments have. */
 export function optionsOf(args: AttentionArguments): AttentionOptions | undefined {
   return (stateOf(args[0]) === undefined ? args[2] : args[1]) as AttentionOptions | undefined;
 }
 
-/** Checks the arguments and plans the call on the engine with that memory; nothing is written yet. */
+/** @internal Checks the arguments and plans the call on the engine with that memory; nothing is written yet. */
 export function attentionCall(
   query: TensorLike,
   args: AttentionArguments,
@@ -84,15 +84,15 @@ export function attentionCall(
   const options = given === undefined ? {} : given;
   const cache = stateOf(args[0]);
   const [key, value] = args as readonly TensorLike[];
-  checkNames(options, names);
   if (cache !== undefined) {
     checkSameMemory(cache, memory);
-    if (args[2] !== undefined)
+    if (args[2] !== undefined || (options !== null && "data" in options))
       throw new AttentionError(
         "ERR_OPTION",
         "beside a cache options are the third argument, and there is no fourth",
       );
   }
+  checkNames(options, names);
   if (options.returnWeights !== undefined) checkFlag("returnWeights", options.returnWeights);
   if (options.returnLogSumExp !== undefined) checkFlag("returnLogSumExp", options.returnLogSumExp);
   const problem =

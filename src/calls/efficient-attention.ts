@@ -13,7 +13,7 @@ export interface EfficientAttentionResult {
   readonly output: Tensor;
 }
 
-/** The tensor that the output goes into, and where its heads are. */
+/** @internal The tensor that the output goes into, and where its heads are. */
 export function outputOf(
   { B, H, L, V, rank }: AttentionHeads,
   { layout = "BHLE", out }: { readonly layout?: Layout; readonly out?: TensorLike<Float32Array> },

@@ -16,7 +16,7 @@ export interface LinearAttentionResult {
   readonly state: Tensor;
 }
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** @internal Checks the arguments and plans the call; nothing is written yet. */
 export function linearAttentionCall(
   query: TensorLike,
   key: TensorLike,

@@ -13,7 +13,7 @@ import { type EfficientAttentionResult, outputOf } from "./efficient-attention.t
 /** Options of `linformerAttention`. */
 export interface LinformerOptions extends LinformerScoreOptions<TensorLike>, CallOptions {
   /** Write the output into this tensor, of the output's shape, instead of making one. */
-  readonly out?: TensorLike<Float32Array>;
+  readonly out?: TensorLike<Float32Array> | undefined;
 }
 
 const names: ReadonlySet<string> = new Set([
@@ -26,7 +26,7 @@ const names: ReadonlySet<string> = new Set([
   "engine",
 ]);
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** @internal Checks the arguments and plans the call; nothing is written yet. */
 export function linformerCall(
   query: TensorLike,
   key: TensorLike,

@@ -15,15 +15,15 @@ import type { CallOptions } from "./call-options.ts";
 /** Options of `matmul`. */
 export interface MatmulOptions extends CallOptions {
   /** Read `a` as `[..., K, M]`. A vector stays as it is. Default false. */
-  readonly transposeA?: boolean;
+  readonly transposeA?: boolean | undefined;
   /** Read `b` as `[..., N, K]`. A vector stays as it is. Default false. */
-  readonly transposeB?: boolean;
+  readonly transposeB?: boolean | undefined;
   /** `[N]`, added to every row of the result. */
-  readonly bias?: TensorLike<Float32Array>;
+  readonly bias?: TensorLike<Float32Array> | undefined;
   /** Factor on the product, not on the bias. Default 1. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Write the result into this tensor, of the result's shape, instead of making one. */
-  readonly out?: TensorLike<Float32Array>;
+  readonly out?: TensorLike<Float32Array> | undefined;
 }
 
 const names: ReadonlySet<string> = new Set([
@@ -36,7 +36,7 @@ const names: ReadonlySet<string> = new Set([
   "signal",
 ]);
 
-/** Matrices of `rows` x `columns`, stacked in `batch` dimensions; strides in elements. */
+/** @internal Matrices of `rows` x `columns`, stacked in `batch` dimensions; strides in elements. */
 export interface Matrices {
   readonly data: Float32Array;
   readonly batch: readonly number[];
@@ -46,7 +46,7 @@ export interface Matrices {
   readonly columnStride: number;
 }
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** @internal Checks the arguments and plans the call; nothing is written yet. */
 export function matmulCall(a: TensorLike, b: TensorLike, options: MatmulOptions = {}): Call<Tensor> {
   checkNames(options, names);
   const { scale = 1, transposeA = false, transposeB = false } = options;

@@ -17,15 +17,15 @@ export interface AttentionPart {
   /** `[B, H, L, V]`, `[H, L, V]` or `[L, V]`; with `layout: "BLHE"` `[B, L, H, V]`, `[L, H, V]`. */
   readonly output: TensorLike;
   /** `[B, H, L]`, `[H, L]` or `[L]`, in both layouts. It must be there. */
-  readonly logSumExp?: TensorLike;
+  readonly logSumExp?: TensorLike | undefined;
 }
 
 /** Options of `mergeAttention`. */
 export interface MergeOptions extends CallOptions {
   /** Order of the outputs' dimensions; `"BLHE"` for packed sequences as well. Default `"BHLE"`. */
-  readonly layout?: Layout;
+  readonly layout?: Layout | undefined;
   /** Write the output into this tensor, of the parts' shape, instead of making one. */
-  readonly out?: TensorLike<Float32Array>;
+  readonly out?: TensorLike<Float32Array> | undefined;
 }
 
 /** Attention over the keys of all parts; it can be a part again. */
@@ -38,7 +38,7 @@ export interface MergedAttention {
 
 const names: ReadonlySet<string> = new Set(["layout", "out", "signal", "engine"]);
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** @internal Checks the arguments and plans the call; nothing is written yet. */
 export function mergeCall(
   parts: readonly AttentionPart[],
   options: MergeOptions = {},

@@ -13,7 +13,7 @@ import { type EfficientAttentionResult, outputOf } from "./efficient-attention.t
 /** Options of `performerAttention`. */
 export interface PerformerOptions extends PerformerScoreOptions<TensorLike>, CallOptions {
   /** Write the output into this tensor, of the output's shape, instead of making one. */
-  readonly out?: TensorLike<Float32Array>;
+  readonly out?: TensorLike<Float32Array> | undefined;
 }
 
 const names: ReadonlySet<string> = new Set([
@@ -28,7 +28,7 @@ const names: ReadonlySet<string> = new Set([
   "engine",
 ]);
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** @internal Checks the arguments and plans the call; nothing is written yet. */
 export function performerCall(
   query: TensorLike,
   key: TensorLike,

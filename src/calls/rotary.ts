@@ -15,15 +15,15 @@ import type { CallOptions } from "./call-options.ts";
 /** Options of `applyRotary` that make the tables. */
 export interface RotaryOptions extends Pick<CallOptions, "engine"> {
   /** Angles are position * base^(-2f / dim). Default 10000. */
-  readonly base?: number;
+  readonly base?: number | undefined;
   /** How many of the E numbers are rotated, an even number; the rest pass. Default E. */
-  readonly dim?: number;
+  readonly dim?: number | undefined;
   /** Pairs are neighbours (2f, 2f + 1) instead of halves (f, f + dim / 2). Default false. */
-  readonly interleaved?: boolean;
+  readonly interleaved?: boolean | undefined;
   /** Positions of the L rows. Default 0 to L - 1. */
-  readonly positions?: VectorLike;
+  readonly positions?: VectorLike | undefined;
   /** The `rope_scaling` object of a Hugging Face configuration: linear, llama3 or yarn. */
-  readonly scaling?: RotaryScaling;
+  readonly scaling?: RotaryScaling | undefined;
 }
 
 /** Options of `applyRotary` with ready tables. */
@@ -31,13 +31,13 @@ export interface RotaryTableOptions extends Pick<CallOptions, "engine"> {
   /** Cosines and sines, `[L, R/2]`, or `[B, L, R/2]` for an x whose first dimension is B; R numbers are rotated. */
   readonly cos: TensorLike;
   readonly sin: TensorLike;
-  readonly interleaved?: boolean;
+  readonly interleaved?: boolean | undefined;
 }
 
 const names: ReadonlySet<string> = new Set(["base", "dim", "interleaved", "positions", "scaling", "engine"]);
 const tableNames: ReadonlySet<string> = new Set(["cos", "sin", "interleaved", "engine"]);
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** @internal Checks the arguments and plans the call; nothing is written yet. */
 export function rotaryCall(x: TensorLike, options: RotaryOptions | RotaryTableOptions = {}): Call<Tensor> {
   const { data, shape } = readFloats("x", x, float32) as { data: Float32Array; shape: readonly number[] };
   if (shape.length < 2) throw shapeError("x", "shape [..., L, E]", shape);
@@ -103,7 +103,7 @@ function readTables(options: RotaryTableOptions, x: readonly number[], L: number
   };
 }
 
-/** The rotated part of a head: an even number of its E numbers. */
+/** @internal The rotated part of a head: an even number of its E numbers. */
 export function checkRotated(name: string, size: number, E: number): void {
   checkWhole(name, size);
   if (size % 2 !== 0 || size > E)

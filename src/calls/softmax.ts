@@ -15,20 +15,20 @@ import type { CallOptions } from "./call-options.ts";
 /** Options of `softmax`. */
 export interface SoftmaxOptions extends CallOptions {
   /** The dimension that sums to 1; negative ones count from the end. Default -1. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
   /** Factor on x. Default 1. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Boolean (1 = keep) or additive mask, right-aligned broadcast to x's shape. */
-  readonly mask?: MaskLike;
+  readonly mask?: MaskLike | undefined;
   /** Return the natural logarithm of the softmax. Default false. */
-  readonly log?: boolean;
+  readonly log?: boolean | undefined;
   /** Write the result into this tensor, of x's shape, instead of making one. */
-  readonly out?: TensorLike<Float32Array>;
+  readonly out?: TensorLike<Float32Array> | undefined;
 }
 
 const names: ReadonlySet<string> = new Set(["axis", "scale", "mask", "log", "out", "engine", "signal"]);
 
-/** Checks the arguments and plans the call; nothing is written yet. */
+/** @internal Checks the arguments and plans the call; nothing is written yet. */
 export function softmaxCall(x: TensorLike, options: SoftmaxOptions = {}): Call<Tensor> {
   checkNames(options, names);
   const { scale = 1, log = false } = options;

@@ -91,7 +91,7 @@ export function readArguments(args: readonly string[]): Command {
     positions: choice("positions", values.positions, positionKinds) ?? "sinusoidal",
     seed: whole("seed", values.seed, 0, 2 ** 32 - 1) ?? 0,
     kernels: choice("kernels", values.kernels, kernelChoices),
-    threads: values.threads === "auto" ? "auto" : whole("threads", values.threads, 1, 1024, " or auto"),
+    threads: values.threads === "auto" ? "auto" : whole("threads", values.threads, 0, 64, " or auto"),
     maxTokens: whole("max-tokens", values["max-tokens"], 1, 1_000_000) ?? 8192,
     show: whole("show", values.show, 1, 256) ?? 24,
     json: values.json ?? false,

@@ -8,15 +8,15 @@ export interface BigBirdOptions {
   /** Tokens of the sequence: the pattern is for self-attention, L = S. */
   readonly length: number;
   /** Tokens of a block. Give `createBlockMask` the same. Default 64. */
-  readonly blockSize?: number;
+  readonly blockSize?: number | undefined;
   /** How many of the first blocks are global, or the numbers of those that are. Default 2. */
-  readonly globalBlocks?: number | readonly number[];
+  readonly globalBlocks?: number | readonly number[] | undefined;
   /** Blocks around a query's own that it sees, its own included: an odd number. Default 3. */
-  readonly windowBlocks?: number;
+  readonly windowBlocks?: number | undefined;
   /** Blocks that each row of blocks sees beside these. Default 3. */
-  readonly randomBlocks?: number;
+  readonly randomBlocks?: number | undefined;
   /** Draws the random blocks: the same on every machine. Default 0. */
-  readonly seed?: number;
+  readonly seed?: number | undefined;
 }
 
 const names: ReadonlySet<string> = new Set([

@@ -2,6 +2,7 @@ import type { EfficientAttentionResult } from "../calls/efficient-attention.ts";
 import { type LinformerOptions, linformerCall } from "../calls/linformer.ts";
 import { engineFor } from "../default-engine.ts";
 import type { TensorLike } from "../tensor-like.ts";
+import { checkSignal } from "../validate/options.ts";
 
 export type { LinformerOptions } from "../calls/linformer.ts";
 
@@ -37,7 +38,7 @@ export async function linformerAttention(
   value: TensorLike,
   options: LinformerOptions,
 ): Promise<EfficientAttentionResult> {
-  options?.signal?.throwIfAborted();
+  checkSignal(options?.signal);
   const call = linformerCall(query, key, value, options);
   return engineFor(options).runtime.run(call, options.signal);
 }

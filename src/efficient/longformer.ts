@@ -10,9 +10,9 @@ export interface LongformerOptions {
    * Steps between the keys of the window: 2 sees every other one, twice as far. One number for all heads or one for each
    * (the paper dilates a few heads of the upper layers). Default 1.
    */
-  readonly dilation?: number | readonly number[];
+  readonly dilation?: number | readonly number[] | undefined;
   /** Positions that attend to everything and that everything attends to. Default none. */
-  readonly globalTokens?: readonly number[];
+  readonly globalTokens?: readonly number[] | undefined;
 }
 
 const names: ReadonlySet<string> = new Set(["window", "dilation", "globalTokens"]);

@@ -2,6 +2,7 @@ import type { EfficientAttentionResult } from "../calls/efficient-attention.ts";
 import { type PerformerOptions, performerCall } from "../calls/performer.ts";
 import { engineFor } from "../default-engine.ts";
 import type { TensorLike } from "../tensor-like.ts";
+import { checkSignal } from "../validate/options.ts";
 
 export type { PerformerOptions } from "../calls/performer.ts";
 
@@ -43,7 +44,7 @@ export async function performerAttention(
   value: TensorLike,
   options: PerformerOptions,
 ): Promise<EfficientAttentionResult> {
-  options?.signal?.throwIfAborted();
+  checkSignal(options?.signal);
   const call = performerCall(query, key, value, options);
   return engineFor(options).runtime.run(call, options.signal);
 }

@@ -8,17 +8,18 @@ import { hardwareThreads, workerThreads } from "./platform.ts";
 /** Options of an engine. */
 export interface EngineOptions {
   /** Threads that compute. 0 = no worker threads at all; default `"auto"`: as many as the machine has, at most 8. */
-  readonly threads?: number | "auto";
+  readonly threads?: number | "auto" | undefined;
   /** Kernel set. Default `"auto"`: the fastest that runs here. */
-  readonly kernels?: KernelChoice;
+  readonly kernels?: KernelChoice | undefined;
   /** The most bytes of linear memory that may be in use. */
-  readonly maxMemory?: number;
+  readonly maxMemory?: number | undefined;
   /** How many calls may wait; one more is refused with `ERR_QUEUE_FULL`. Default: no limit. */
-  readonly queueLimit?: number;
+  readonly queueLimit?: number | undefined;
 }
 
 const optionNames: ReadonlySet<string> = new Set(["threads", "kernels", "maxMemory", "queueLimit"]);
 
+/** @internal */
 export function checkEngineOptions(options: EngineOptions): void {
   checkNames(options, optionNames);
 }
@@ -26,6 +27,7 @@ export function checkEngineOptions(options: EngineOptions): void {
 /** 4 GiB less the last pages, see linear-memory.ts. */
 const GIBIBYTE_4: number = 2 ** 32 - 2 * 65536;
 
+/** @internal */
 export function countThreads(option: number | "auto" = "auto"): number {
   if (option !== "auto") {
     if (!Number.isInteger(option) || option < 0 || option > 64)
@@ -50,6 +52,7 @@ export function countThreads(option: number | "auto" = "auto"): number {
   return Math.min(8, hardwareThreads());
 }
 
+/** @internal */
 export function whyAlone(threads: number): string | undefined {
   if (threads === 0) return '"threads" is 0';
   if (typeof SharedArrayBuffer === "undefined") return "there is no SharedArrayBuffer";
@@ -57,12 +60,14 @@ export function whyAlone(threads: number): string | undefined {
   return undefined;
 }
 
+/** @internal */
 export function checkMemory(bytes: number = GIBIBYTE_4): number {
   if (!Number.isInteger(bytes) || bytes < 0)
     throw new AttentionError("ERR_OPTION", `"maxMemory" expected a number of bytes, got ${String(bytes)}`);
   return Math.min(bytes, GIBIBYTE_4);
 }
 
+/** @internal */
 export function checkQueue(limit: number = Number.POSITIVE_INFINITY): number {
   if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0))
     throw new AttentionError("ERR_OPTION", `"queueLimit" expected a whole number, got ${String(limit)}`);

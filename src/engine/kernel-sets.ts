@@ -10,6 +10,7 @@ export type KernelSet = keyof typeof kernelBytes;
 /** What a caller may ask for. */
 export type KernelChoice = "auto" | "strict" | "relaxed" | "wide";
 
+/** @internal */
 export interface ChosenKernels {
   readonly set: KernelSet;
   /** Why this set. */
@@ -22,6 +23,8 @@ const choices: readonly string[] = ["auto", "strict", "relaxed", "wide"];
  * Picks a kernel set: the option, else the environment variable WASM_ATTENTION_KERNELS, else the fastest that runs.
  *
  * @throws AttentionError `ERR_OPTION` for a set that does not exist, `ERR_UNSUPPORTED` for one that does not run here.
+ *
+ * @internal
  */
 export function chooseKernels(option: KernelChoice = "auto"): ChosenKernels {
   const variable = globalThis.process?.env?.WASM_ATTENTION_KERNELS;
@@ -51,7 +54,7 @@ export function chooseKernels(option: KernelChoice = "auto"): ChosenKernels {
 
 const validated = new Map<KernelSet, boolean>();
 
-/** Does the platform accept this set's instructions? */
+/** @internal Does the platform accept this set's instructions? */
 export function runs(set: KernelSet): boolean {
   const known = validated.get(set);
   if (known !== undefined) return known;
@@ -62,7 +65,7 @@ export function runs(set: KernelSet): boolean {
 
 const modules = new Map<string, WebAssembly.Module>();
 
-/** Compiles a set for shared or unshared memory, once per process. */
+/** @internal Compiles a set for shared or unshared memory, once per process. */
 export function compileKernels(set: KernelSet, shared: boolean): WebAssembly.Module {
   const key = `${set} ${shared}`;
   let module = modules.get(key);

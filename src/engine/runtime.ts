@@ -280,7 +280,11 @@ export class Runtime {
       signal?.addEventListener("abort", abort);
       do {
         const alone = this.#computesAlone(program);
-        this.#board.post(slot, { ...jobOf(program, block), workers: alone ? 0 : this.threads }, this.#executor);
+        this.#board.post(
+          slot,
+          { ...jobOf(program, block), workers: alone ? 0 : this.threads },
+          this.#executor,
+        );
         await (alone ? this.#runSliced(slot) : this.#board.whenFinished(slot));
         signal?.throwIfAborted();
         // No kernel writes to what it reads: a job that lost a tile may be run again.

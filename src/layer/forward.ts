@@ -23,7 +23,7 @@ export interface ForwardResult {
   readonly weights?: Tensor;
 }
 
-/** Plans a pass with packed weights; with a cache, into the growth that was made for its tokens. */
+/** @internal Plans a pass with packed weights; with a cache, into the growth that was made for its tokens. */
 export function planPass(
   layer: LayerState,
   packed: PackedWeights,

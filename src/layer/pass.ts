@@ -18,25 +18,25 @@ import type { LayerSizes, LayerWeights } from "./weights.ts";
 /** Options of a pass that say what is computed. Masks keep this library's polarity: 1 = attend. */
 export interface PassOptions {
   /** Which keys are there: `[B, S]` (unbatched `[S]`), boolean or additive. */
-  readonly keyPaddingMask?: MaskLike;
+  readonly keyPaddingMask?: MaskLike | undefined;
   /** `[L, S]`, `[H, L, S]` or `[B, H, L, S]`, boolean or additive. */
-  readonly attnMask?: MaskLike;
+  readonly attnMask?: MaskLike | undefined;
   /** Query i attends to keys 0 to i. Default false. */
-  readonly causal?: boolean;
+  readonly causal?: boolean | undefined;
   /** Also return the weights. Default false. */
-  readonly needWeights?: boolean;
+  readonly needWeights?: boolean | undefined;
   /** Average the weights over the heads. Default true. */
-  readonly averageWeights?: boolean;
+  readonly averageWeights?: boolean | undefined;
   /**
    * Self-attention over the tokens that the cache holds and those of this pass, which are appended to it: S is then the
    * length of its longest entry, this pass included. Rotary positions go on where the cache ends.
    */
-  readonly cache?: KVCache;
+  readonly cache?: KVCache | undefined;
   /** Beside a cache: how many of the L tokens each entry has, the first ones. Default L for all. */
-  readonly lengths?: VectorLike;
+  readonly lengths?: VectorLike | undefined;
 }
 
-/** A layer as a pass sees it. */
+/** @internal A layer as a pass sees it. */
 export interface LayerState {
   readonly sizes: LayerSizes;
   readonly weights: LayerWeights;
@@ -45,14 +45,14 @@ export interface LayerState {
   readonly rotary: LayerTables | undefined;
 }
 
-/** Checked input: rows of tokens. */
+/** @internal Checked input: rows of tokens. */
 export interface Tokens {
   readonly data: Float32Array;
   readonly batch: number;
   readonly length: number;
 }
 
-/** A pass whose arguments are known good. */
+/** @internal A pass whose arguments are known good. */
 export interface Pass {
   readonly query: Tokens;
   readonly key: Tokens;
@@ -67,7 +67,7 @@ export interface Pass {
   readonly averageWeights: boolean;
 }
 
-/** The part of a pass that concerns its cache. */
+/** @internal The part of a pass that concerns its cache. */
 export interface CachedPass {
   readonly state: CacheState;
   readonly counts: readonly number[];
@@ -75,7 +75,7 @@ export interface CachedPass {
   readonly rows: number;
 }
 
-/** Checks the arguments of a pass. What it returns holds views: they are good until memory grows. */
+/** @internal Checks the arguments of a pass. What it returns holds views: they are good until memory grows. */
 export function readPass(
   layer: LayerState,
   query: TensorLike,

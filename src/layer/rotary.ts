@@ -9,21 +9,21 @@ import { checkFlag, checkNames, checkNumber } from "../validate/options.ts";
 /** How a layer rotates queries and keys; see `applyRotary`. */
 export interface LayerRotary {
   /** Angles are position * base^(-2f / dim). Default 10000. */
-  readonly base?: number;
+  readonly base?: number | undefined;
   /** How many numbers of a head are rotated. Default all, D. */
-  readonly dim?: number;
+  readonly dim?: number | undefined;
   /** Pairs are neighbours instead of halves. Default false. */
-  readonly interleaved?: boolean;
+  readonly interleaved?: boolean | undefined;
   /** The `rope_scaling` object of a Hugging Face configuration. */
-  readonly scaling?: RotaryScaling;
+  readonly scaling?: RotaryScaling | undefined;
 }
 
 const names: ReadonlySet<string> = new Set(["base", "dim", "interleaved", "scaling"]);
 
-/** Tables for `length` positions from each entry's first one on; one number of those where all start alike. */
+/** @internal Tables for `length` positions from each entry's first one on; one number of those where all start alike. */
 export type LayerTables = (length: number, firsts: readonly number[]) => RotationTables;
 
-/** Checks a layer's rotary option; tables are made when a sequence asks for them, and kept. */
+/** @internal Checks a layer's rotary option; tables are made when a sequence asks for them, and kept. */
 export function readRotary(option: boolean | LayerRotary, headDim: number): LayerTables | undefined {
   if (option === false) return undefined;
   const settings = option === true ? {} : option;

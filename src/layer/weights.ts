@@ -110,6 +110,7 @@ export function readStateDict(
   state: StateDict,
   heads: HeadCounts,
 ): { sizes: LayerSizes; weights: LayerWeights } {
+  checkPrefix(state);
   checkStateNames(state);
   const stacked = optional(state, "in_proj_weight");
   const separate = ["q_proj_weight", "k_proj_weight", "v_proj_weight"].find((name) => optional(state, name));
@@ -237,7 +238,20 @@ function stackedSizes(weight: Parameter, { numHeads, numKvHeads = numHeads }: He
   return { embedDim: E, numHeads, numKvHeads: numHeads, headDim: E / numHeads, kdim: E, vdim: E };
 }
 
+/** Names of a layer inside a model have the model's names before them. */
+function checkPrefix(state: StateDict): void {
+  const name = Object.keys(state).find((key) => /.\.(in_proj_weight|q_proj_weight)$/.test(key));
+  if (name === undefined) return;
+  const own = name.slice(name.lastIndexOf(".") + 1);
+  throw new AttentionError(
+    "ERR_OPTION",
+    `the state dict has "${name}", not "${own}": take "${name.slice(0, -own.length)}" off its names`,
+  );
+}
+
 function separateSizes(state: StateDict, { numHeads, numKvHeads = numHeads }: HeadCounts): LayerSizes {
+  if (optional(state, "q_proj_weight") === undefined)
+    throw new AttentionError("ERR_OPTION", 'the state dict has no "in_proj_weight", and no "q_proj_weight"');
   const query = required(state, "q_proj_weight").shape;
   const key = required(state, "k_proj_weight").shape;
   const value = required(state, "v_proj_weight").shape;

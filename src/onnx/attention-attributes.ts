@@ -4,21 +4,21 @@ import { checkChoice, checkNames, checkNumber, checkWhole } from "../validate/op
 /** Attributes of ONNX's Attention, by ONNX's names. */
 export interface AttentionAttributes {
   /** 1: a query attends to the keys up to its own position. Default 0. */
-  readonly is_causal?: number | boolean;
+  readonly is_causal?: number | boolean | undefined;
   /** H and K. Needed in rank 3; in rank 4 the shapes say them. */
-  readonly q_num_heads?: number;
-  readonly kv_num_heads?: number;
+  readonly q_num_heads?: number | undefined;
+  readonly kv_num_heads?: number | undefined;
   /** Which scores to return: 0 scaled, 1 after softcap, 2 after masks and biases, 3 after softmax. */
-  readonly qk_matmul_output_mode?: number;
+  readonly qk_matmul_output_mode?: number | undefined;
   /** Factor on Q K^T. Default 1/sqrt(E). */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Scores become softcap * tanh(score / softcap) before the mask is added. 0 (the default) = none. */
-  readonly softcap?: number;
+  readonly softcap?: number | undefined;
   /** ONNX's number of a float type. Read, and without effect: everything is float32. */
-  readonly softmax_precision?: number;
+  readonly softmax_precision?: number | undefined;
   /** How many keys before and after a query's position it may attend to (opset 25). -1 (the default) = all. */
-  readonly left_window_size?: number;
-  readonly right_window_size?: number;
+  readonly left_window_size?: number | undefined;
+  readonly right_window_size?: number | undefined;
 }
 
 /** Attributes that say how scores are made, as options of the operator. */

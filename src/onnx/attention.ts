@@ -1,6 +1,7 @@
 import { engineFor } from "../default-engine.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorLike, VectorLike } from "../tensor-like.ts";
+import { checkSignal } from "../validate/options.ts";
 import type { AttentionAttributes } from "./attention-attributes.ts";
 import { planAttention } from "./attention-call.ts";
 import { checkRunOptions, type RunOptions } from "./run-options.ts";
@@ -17,13 +18,13 @@ export interface AttentionInputs {
    * Boolean (`Uint8Array`, 1 = attend) or additive, right-aligned broadcast to `[B, H, L, P + S]`. Keys that a shorter
    * last dimension leaves out are excluded, also where it is 1.
    */
-  readonly attn_mask?: TensorLike<Uint8Array> | TensorLike<Float32Array> | null;
+  readonly attn_mask?: TensorLike<Uint8Array> | TensorLike<Float32Array> | null | undefined;
   /** `[B, K, P, E]`: keys that come before those of `K`. */
-  readonly past_key?: TensorLike | null;
+  readonly past_key?: TensorLike | null | undefined;
   /** `[B, K, P, V]`. */
-  readonly past_value?: TensorLike | null;
+  readonly past_value?: TensorLike | null | undefined;
   /** `[B]`: how many keys of each batch entry are no padding (opset 24). Not together with `past_key`. */
-  readonly nonpad_kv_seqlen?: VectorLike | null;
+  readonly nonpad_kv_seqlen?: VectorLike | null | undefined;
 }
 
 /** Outputs of ONNX's Attention, by ONNX's names. */
@@ -99,7 +100,7 @@ export async function attentionAsync(
 ): Promise<AttentionOutputs> {
   checkRunOptions(options);
   const { signal } = options;
-  signal?.throwIfAborted();
+  checkSignal(signal);
   const { query, key, value, scoring, outputs } = planAttention(inputs, attributes);
   return outputs(
     await engineFor(options).scaledDotProductAttention(query, key, value, { ...scoring, signal }),

@@ -1,6 +1,7 @@
 import { engineFor } from "../default-engine.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
+import { checkSignal } from "../validate/options.ts";
 import { planLinearAttention } from "./linear-attention-call.ts";
 import { checkRunOptions, type RunOptions } from "./run-options.ts";
 
@@ -13,13 +14,13 @@ export interface LinearAttentionInputs {
   /** `[B, L, K*V]`. */
   readonly value: TensorLike;
   /** `[B, K, E, V]`: the state before the first token. Default: zeros. */
-  readonly past_state?: TensorLike | null;
+  readonly past_state?: TensorLike | null | undefined;
   /** `[B, L, K*E]`, or `[B, L, K]` for all of a head's rows: the natural logarithm of what is kept of the state. */
-  readonly decay?: TensorLike | null;
+  readonly decay?: TensorLike | null | undefined;
   /** `[B, L, K]`, or `[B, L, 1]` for all heads: how much of a difference the delta rule writes. */
-  readonly beta?: TensorLike | null;
+  readonly beta?: TensorLike | null | undefined;
   /** `[B, L, K*E]`: factor on the key under which the delta rule looks up what is stored. Default 1. */
-  readonly erase_gate?: TensorLike | null;
+  readonly erase_gate?: TensorLike | null | undefined;
 }
 
 /** How a token changes the state of ONNX's LinearAttention. */
@@ -32,11 +33,11 @@ export interface LinearAttentionAttributes {
   /** K. */
   readonly kv_num_heads: number;
   /** The gated rules need `decay`, the delta rules `beta`; neither goes with the others. Default `"gated_delta"`. */
-  readonly update_rule?: UpdateRule;
+  readonly update_rule?: UpdateRule | undefined;
   /** Factor on the output. Default, also for 0: 1/sqrt(E). */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** A hint for implementations that take some tokens at a time. Read, and without effect. */
-  readonly chunk_size?: number;
+  readonly chunk_size?: number | undefined;
 }
 
 /** Outputs of ONNX's LinearAttention, by ONNX's names. */
@@ -114,6 +115,6 @@ export async function linearAttentionAsync(
   options: RunOptions = {},
 ): Promise<LinearAttentionOutputs> {
   checkRunOptions(options);
-  options.signal?.throwIfAborted();
+  checkSignal(options.signal);
   return engineFor(options).runtime.run(planLinearAttention(inputs, attributes), options.signal);
 }

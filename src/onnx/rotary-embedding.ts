@@ -15,17 +15,17 @@ export interface RotaryEmbeddingInputs {
   readonly cos_cache: TensorLike;
   readonly sin_cache: TensorLike;
   /** `[B, L]`: the row of the caches for each token. */
-  readonly position_ids?: TensorLike<BigInt64Array> | TensorLike<Int32Array> | null;
+  readonly position_ids?: TensorLike<BigInt64Array> | TensorLike<Int32Array> | null | undefined;
 }
 
 /** Attributes of ONNX's RotaryEmbedding, by ONNX's names. */
 export interface RotaryEmbeddingAttributes {
   /** 1: pairs are neighbours; 0 (the default): one of each half. */
-  readonly interleaved?: number | boolean;
+  readonly interleaved?: number | boolean | undefined;
   /** H; needed in rank 3. */
-  readonly num_heads?: number;
+  readonly num_heads?: number | undefined;
   /** R, how many of the E numbers are rotated. Default 0, which means all. */
-  readonly rotary_embedding_dim?: number;
+  readonly rotary_embedding_dim?: number | undefined;
 }
 
 /** Outputs of ONNX's RotaryEmbedding, by ONNX's names. */

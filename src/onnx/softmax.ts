@@ -14,7 +14,7 @@ export interface SoftmaxInputs {
 /** Attributes of ONNX's Softmax, by ONNX's names. */
 export interface SoftmaxAttributes {
   /** The dimension that sums to 1; negative ones count from the end. Default -1. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
 }
 
 /** Outputs of ONNX's Softmax, by ONNX's names. */

@@ -7,9 +7,9 @@ import { addend, keeps } from "./mask.ts";
 
 /** What a layer's masks say about its scores. */
 export interface LayerMask {
-  readonly keyPaddingMask?: MaskLike;
-  readonly attnMask?: MaskLike;
-  readonly causal?: boolean;
+  readonly keyPaddingMask?: MaskLike | undefined;
+  readonly attnMask?: MaskLike | undefined;
+  readonly causal?: boolean | undefined;
 }
 
 /** Sizes of a layer's scores. `extra` columns (bias_k, zero key) follow the S keys; no mask covers them. */

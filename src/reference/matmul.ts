@@ -8,13 +8,13 @@ import type { ReferenceInput, ReferenceTensor } from "./tensor.ts";
 /** Options of the reference matrix product. */
 export interface ReferenceMatmulOptions {
   /** Read `a` as `[..., K, M]`. A vector stays as it is. */
-  readonly transposeA?: boolean;
+  readonly transposeA?: boolean | undefined;
   /** Read `b` as `[..., N, K]`. A vector stays as it is. */
-  readonly transposeB?: boolean;
+  readonly transposeB?: boolean | undefined;
   /** Added along the last dimension of the result. */
-  readonly bias?: ReferenceInput;
+  readonly bias?: ReferenceInput | undefined;
   /** Factor on the product, not on the bias. Default 1. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
 }
 
 /** Matrices of `rows` x `columns`, stacked in `batch` dimensions. */

@@ -11,21 +11,21 @@ import { type ReferenceInput, type ReferenceTensor, zeros } from "./tensor.ts";
 export interface ReferenceLayerConfig {
   readonly numHeads: number;
   /** Append a key and a value of zeros. Default false. */
-  readonly addZeroAttn?: boolean;
+  readonly addZeroAttn?: boolean | undefined;
 }
 
 /** Options of one pass through the layer. Masks keep this library's polarity: 1 = attend. */
 export interface ReferenceLayerOptions extends LayerMask {
   /** Which keys are there: `[B, S]` (unbatched `[S]`), boolean or additive. */
-  readonly keyPaddingMask?: MaskLike;
+  readonly keyPaddingMask?: MaskLike | undefined;
   /** `[L, S]`, `[H, L, S]` or `[B, H, L, S]`, boolean or additive. */
-  readonly attnMask?: MaskLike;
+  readonly attnMask?: MaskLike | undefined;
   /** Query i attends to keys 0 to i. */
-  readonly causal?: boolean;
+  readonly causal?: boolean | undefined;
   /** Return the weights. Default false. */
-  readonly needWeights?: boolean;
+  readonly needWeights?: boolean | undefined;
   /** Average the weights over the heads. Default true. */
-  readonly averageWeights?: boolean;
+  readonly averageWeights?: boolean | undefined;
 }
 
 /** What the layer returns. */
@@ -33,7 +33,7 @@ export interface ReferenceLayerResult {
   /** `[B, L, E]`, or `[L, E]` for unbatched queries. */
   readonly output: ReferenceTensor;
   /** `[B, L, S']`, or `[B, H, L, S']` if not averaged. S' = the S keys, then bias_k, then the zero key. */
-  readonly weights?: ReferenceTensor;
+  readonly weights?: ReferenceTensor | undefined;
 }
 
 /**

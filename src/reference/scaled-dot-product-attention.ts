@@ -15,7 +15,7 @@ export interface ReferenceAttention {
   /** `[B, H, L, S]` */
   readonly weights: ReferenceTensor;
   /** `[B, H, L, S]`, where `returnScores` asks for them. */
-  readonly scores?: ReferenceTensor;
+  readonly scores?: ReferenceTensor | undefined;
 }
 
 /**

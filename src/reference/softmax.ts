@@ -11,13 +11,13 @@ import { type ReferenceInput, type ReferenceTensor, zeros } from "./tensor.ts";
 /** Options of the reference softmax. */
 export interface ReferenceSoftmaxOptions {
   /** The dimension that sums to 1; negative ones count from the end. Default -1. */
-  readonly axis?: number;
+  readonly axis?: number | undefined;
   /** Factor on x. Default 1. */
-  readonly scale?: number;
+  readonly scale?: number | undefined;
   /** Boolean (1 = keep) or additive mask, right-aligned broadcast to x's shape. */
-  readonly mask?: MaskLike;
+  readonly mask?: MaskLike | undefined;
   /** Return the natural logarithm of the softmax. Default false. */
-  readonly log?: boolean;
+  readonly log?: boolean | undefined;
 }
 
 /**

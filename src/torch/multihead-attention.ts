@@ -4,7 +4,7 @@ import { checkDivides, type StateDict } from "../layer/weights.ts";
 import { type ForwardResult, MultiHeadAttention } from "../multi-head-attention.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { checkFlag, checkNames, checkNumber, checkWhole } from "../validate/options.ts";
+import { checkFlag, checkNames, checkNumber, checkSignal, checkWhole } from "../validate/options.ts";
 import { planForward } from "./forward.ts";
 import type {
   MultiheadAttentionForwardOptions,
@@ -176,7 +176,7 @@ export class MultiheadAttention {
     value: TensorLike,
     { signal, ...options }: MultiheadAttentionForwardOptions & Pick<CallOptions, "signal"> = {},
   ): Promise<[attn_output: Tensor, attn_output_weights: Tensor | undefined]> {
-    signal?.throwIfAborted();
+    checkSignal(signal);
     const pass = planForward(this, query, key, value, options);
     const result: Promise<ForwardResult> = this.#layer.forward(pass.query, pass.key, pass.value, {
       ...pass.options,

@@ -4,7 +4,7 @@ import { engineFor } from "../default-engine.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { checkFlag, checkNames, checkNumber } from "../validate/options.ts";
+import { checkFlag, checkNames, checkNumber, checkSignal } from "../validate/options.ts";
 import { flattenHeads, flattenMask } from "./flatten.ts";
 
 /** A mask: `Uint8Array` data stands for PyTorch's booleans, `Float32Array` data is added to the scores. */
@@ -13,9 +13,9 @@ export type TorchMask = TensorLike<Uint8Array> | TensorLike<Float32Array>;
 /** The arguments that PyTorch takes by keyword, and where the call runs. */
 export interface ScaledDotProductAttentionOptions extends CallOptions {
   /** Factor on query and key's product. Default 1/sqrt(E). */
-  readonly scale?: number | null;
+  readonly scale?: number | null | undefined;
   /** Query heads share key/value heads in groups: head h uses head floor(h / (Hq/H)). Default false. */
-  readonly enable_gqa?: boolean;
+  readonly enable_gqa?: boolean | undefined;
 }
 
 const names: ReadonlySet<string> = new Set(["scale", "enable_gqa", "engine", "signal"]);
@@ -84,7 +84,7 @@ export async function scaled_dot_product_attention_async(
   is_causal: boolean = false,
   options: ScaledDotProductAttentionOptions = {},
 ): Promise<Tensor> {
-  options.signal?.throwIfAborted();
+  checkSignal(options.signal);
   const call = translate(query, key, value, { attn_mask, dropout_p, is_causal, ...options });
   const { output } = await engineFor(options).scaledDotProductAttention(call.query, call.key, call.value, {
     ...call.options,

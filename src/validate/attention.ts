@@ -116,9 +116,13 @@ function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): Block
   if (!fits)
     throw new AttentionError(
       "ERR_SHAPE",
-      `"blockMask" expected [B=${B} or 1, H=${H} or 1, L=${L}, S=${S}], got [${mask.B}, ${mask.H}, ${mask.L}, ${mask.S}]`,
+      `"blockMask" expected [${orOne("B", B)}, ${orOne("H", H)}, L=${L}, S=${S}], got [${mask.B}, ${mask.H}, ${mask.L}, ${mask.S}]`,
     );
   return mask;
+}
+
+function orOne(letter: string, size: number | undefined): string {
+  return size === 1 ? `${letter}=1` : `${letter}=${size} or 1`;
 }
 
 /** Sizes and tensors of an attention, without its options. */

@@ -1,4 +1,5 @@
 import { AttentionError } from "../errors.ts";
+import { describe } from "../tensor-like.ts";
 
 /** Refuses an option whose value is none of those listed. */
 export function checkChoice(name: string, value: unknown, choices: readonly unknown[]): void {
@@ -37,6 +38,19 @@ export function checkFloat(name: string, value: unknown): void {
 export function checkFlag(name: string, value: unknown): void {
   if (typeof value === "boolean") return;
   throw new AttentionError("ERR_OPTION", `"${name}" expected true or false, got ${String(value)}`);
+}
+
+/**
+ * Refuses what is no signal, and throws the reason of one that is aborted.
+ */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (typeof signal?.throwIfAborted !== "function")
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"signal" expected an AbortSignal, got ${describe(signal)}${"signal" in Object(signal) ? " that has one: controller.signal" : ""}`,
+    );
+  signal.throwIfAborted();
 }
 
 /** Refuses options that do not exist: a misspelt one would be passed over without a word. */
