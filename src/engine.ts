@@ -172,13 +172,22 @@ export class Engine {
   async warmUp(): Promise<void> {
     this.#runtime.start();
     const x = this.tensor([1, 4, 128, 64]);
+    const token = this.tensor([1, 4, 1, 64]);
     try {
       for (let i = 0; i < WARM_UP_CALLS; i++) {
         this.scaledDotProductAttentionSync(x, x, x);
+        this.matmulSync(x, x, { transposeB: true });
+        this.softmaxSync(x);
         await this.scaledDotProductAttention(x, x, x);
       }
+      // Short calls, until what is around the kernels is compiled for speed as well.
+      const options = { out: this.tensor(token.shape) };
+      for (let i = 0; i < WARM_UP_SHORT_CALLS; i++)
+        this.scaledDotProductAttentionSync(token, x, x, options);
+      options.out.dispose();
     } finally {
       x.dispose();
+      token.dispose();
     }
   }
 
@@ -199,6 +208,7 @@ export class Engine {
 
 /** V8 compiles a function for speed after some thousand of its loops have run. */
 const WARM_UP_CALLS = 10;
+const WARM_UP_SHORT_CALLS = 600;
 
 /**
  * Makes an engine. This is synchronous and quick: threads start when the first call needs them.
