@@ -50,7 +50,8 @@ export function summarizeCase(
 ): CaseFigures {
   const { name, kind, size, unit, work, entries } = benchmark;
   const rates = entries.map((entry, i) => rateOf(entry.work, timings[i]));
-  const bestOf = (group: Entry["group"]) => rates[entries.findIndex((entry) => entry.group === group)].best;
+  const bestOf = (group: Entry["group"]) => rates[entries.findIndex((entry) => entry.group === group)]?.best;
+  const over = (giga: Rate, best: number | undefined) => (best === undefined ? null : giga.best / best);
   const figures = entries.map((entry, i): EntryFigures => {
     const giga = rates[i];
     const ours = entry.group === "ours";
@@ -65,8 +66,8 @@ export function summarizeCase(
       slice: entry.work / work,
       samples: timings[i].samples,
       shareOfPeak: peak ? giga.best / (peak.best * entry.threads) : null,
-      timesNaive: entry.group === "naive" ? null : giga.best / bestOf("naive"),
-      timesTuned: ours ? giga.best / bestOf("tuned") : null,
+      timesNaive: entry.group === "naive" ? null : over(giga, bestOf("naive")),
+      timesTuned: ours ? over(giga, bestOf("tuned")) : null,
     };
   });
   return { name, kind, size, unit, work, peaks, entries: figures };

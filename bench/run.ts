@@ -3,7 +3,6 @@
  * Every result is checked before anything is timed; after a mismatch there are no figures, and the exit
  * code is 1.
  */
-import fs from "node:fs";
 import path from "node:path";
 import { createAttentionCase } from "./attention-case.ts";
 import type { Case } from "./case.ts";
@@ -19,6 +18,7 @@ import { createPeak, type Peak, runsHere } from "./peak/peak.ts";
 import { formatCase, formatMachine } from "./print.ts";
 import { type Shape, shapes } from "./shapes.ts";
 import { createSoftmaxCase } from "./softmax-case.ts";
+import { formatCommand, writeJson } from "./write.ts";
 
 type Peaks = Partial<Record<KernelSet, Peak>>;
 
@@ -29,9 +29,9 @@ const legend = `FLOP: 4 B H L S E for attention (half of it causal), 2 M N K for
 compare best runs. The package reads and writes tensors of its engine, the baselines plain Float32Arrays.
 Naive loops that would take too long run on a slice (one head, the first rows), scaled by counted FLOP.`;
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
 
-function main(args: string[]): number {
+async function main(args: string[]): Promise<number> {
   const options = parse(args);
   if (options === undefined) return 2;
   if (options === "help") return print(usage);
@@ -49,8 +49,8 @@ function main(args: string[]): number {
   const figures: CaseFigures[] = [];
   for (const shape of chosen) {
     const benchmark = createCase(shape, contenders);
-    if (!isRight(benchmark)) return 1;
-    const result = measureCase(benchmark, peaks, options.quick ? quick : thorough);
+    if (!(await isRight(benchmark))) return 1;
+    const result = await measureCase(benchmark, peaks, options.quick ? quick : thorough);
     benchmark.dispose();
     figures.push(result);
     print(`${formatCase(result)}\n`);
@@ -60,7 +60,7 @@ function main(args: string[]): number {
 
   const file = options.json ?? (options.quick || options.only.length > 0 ? undefined : resultsFile());
   if (file !== undefined) {
-    const command = ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" ");
+    const command = formatCommand("npm run bench", args);
     const loops = Object.fromEntries(Object.entries(peaks).map(([set, peak]) => [set, peak.loop]));
     writeJson(file, { date: new Date().toISOString(), command, machine, peakLoops: loops, cases: figures });
     print(`written: ${path.relative(process.cwd(), file)}`);
@@ -97,37 +97,35 @@ function createCase(shape: Shape, contenders: readonly Contender[]): Case {
     case "attention":
       return createAttentionCase(shape.name, shape.size, contenders);
     case "matmul":
-      return createMatmulCase(shape.name, shape.size, contenders);
+      return createMatmulCase(shape.name, shape.size, contenders.filter(isAlone));
     case "softmax":
-      return createSoftmaxCase(shape.name, shape.size, contenders);
+      return createSoftmaxCase(shape.name, shape.size, contenders.filter(isAlone));
   }
 }
 
-function isRight({ kind, name, entries }: Case): boolean {
-  const wrong = entries
-    .map((entry) => [entry.name, entry.check()] as const)
-    .filter(([, mismatch]) => mismatch);
-  for (const [entry, mismatch] of wrong)
-    console.error(`wrong result: ${kind} ${name}, ${entry}: ${mismatch}`);
-  return wrong.length === 0;
+function isAlone({ threads }: Contender): boolean {
+  return threads === 1;
 }
 
-function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): CaseFigures {
+async function isRight({ kind, name, entries }: Case): Promise<boolean> {
+  let right = true;
+  for (const entry of entries) {
+    const mismatch = await entry.check();
+    if (mismatch === undefined) continue;
+    console.error(`wrong result: ${kind} ${name}, ${entry.name}: ${mismatch}`);
+    right = false;
+  }
+  return right;
+}
+
+async function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): Promise<CaseFigures> {
   const sets = Object.entries(peaks) as [KernelSet, Peak][];
   const peakCandidates = sets.map(
     ([set, { flops, run }]): Candidate => ({ name: `peak ${set}`, work: flops, run }),
   );
-  const timings = measureInTurn([...peakCandidates, ...benchmark.entries], patience);
+  const timings = await measureInTurn([...peakCandidates, ...benchmark.entries], patience);
   const rates = sets.map(([set, { flops }], i) => [set, rateOf(flops, timings[i])]);
   return summarizeCase(benchmark, timings.slice(sets.length), Object.fromEntries(rates));
-}
-
-function writeJson(file: string, content: unknown): void {
-  fs.mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
-  // Six digits: more than noise leaves meaning to, and lines that can be compared.
-  const shorten = (_key: string, x: unknown) =>
-    typeof x === "number" && !Number.isInteger(x) ? Number(x.toPrecision(6)) : x;
-  fs.writeFileSync(file, `${JSON.stringify(content, shorten, 2)}\n`);
 }
 
 function print(text: string): 0 {
