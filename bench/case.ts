@@ -1,3 +1,4 @@
+import type { CacheType } from "./cache-types.ts";
 import type { ExpectedRow } from "./check.ts";
 import type { Candidate } from "./measure.ts";
 import type { KernelSet } from "./ours.ts";
@@ -8,6 +9,10 @@ export interface Entry extends Candidate {
   readonly group: "ours" | "tuned" | "naive" | "peer";
   readonly kernels?: KernelSet;
   readonly threads: number;
+  /** How the package's cache stores numbers, in a `decode`. */
+  readonly cache?: CacheType;
+  /** A peer's operators. */
+  readonly way?: string;
   /** Says what is wrong with the result, or nothing. Called once, before anything is timed. */
   check(): string | undefined | Promise<string | undefined>;
 }
@@ -32,3 +37,15 @@ export interface Case {
 
 /** The naive loops are given no more than this at a time: they would hold up the rounds. */
 export const affordableWork = 7e7;
+
+/** Checks all results, and says on the terminal which are wrong. */
+export async function isRight({ kind, name, entries }: Case): Promise<boolean> {
+  let right = true;
+  for (const entry of entries) {
+    const mismatch = await entry.check();
+    if (mismatch === undefined) continue;
+    console.error(`wrong result: ${kind} ${name}, ${entry.name}: ${mismatch}`);
+    right = false;
+  }
+  return right;
+}

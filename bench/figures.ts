@@ -1,4 +1,5 @@
 /** From timings to the figures that are printed and written. */
+import type { CacheType } from "./cache-types.ts";
 import type { Case, Entry } from "./case.ts";
 import type { Timing } from "./measure.ts";
 import type { KernelSet } from "./ours.ts";
@@ -14,6 +15,8 @@ export interface EntryFigures {
   readonly group: Entry["group"];
   readonly kernels: KernelSet | null;
   readonly threads: number;
+  readonly cache?: CacheType;
+  readonly way?: string;
   /** Milliseconds for the whole case; scaled by counted work where only a slice was run. */
   readonly milliseconds: Rate;
   /** 10^9 FLOP (attention, matmul) or elements (softmax) a second. */
@@ -61,6 +64,8 @@ export function summarizeCase(
       group: entry.group,
       kernels: entry.kernels ?? null,
       threads: entry.threads,
+      ...(entry.cache && { cache: entry.cache }),
+      ...(entry.way && { way: entry.way }),
       milliseconds: { best: work / giga.best / 1e6, median: work / giga.median / 1e6 },
       giga,
       slice: entry.work / work,

@@ -5,7 +5,7 @@
  */
 import path from "node:path";
 import { createAttentionCase } from "./attention-case.ts";
-import type { Case } from "./case.ts";
+import { type Case, isRight } from "./case.ts";
 import { type CaseFigures, rateOf, summarizeCase } from "./figures.ts";
 import { describeMachine } from "./machine.ts";
 import { createMatmulCase } from "./matmul-case.ts";
@@ -105,17 +105,6 @@ function createCase(shape: Shape, contenders: readonly Contender[]): Case {
 
 function isAlone({ threads }: Contender): boolean {
   return threads === 1;
-}
-
-async function isRight({ kind, name, entries }: Case): Promise<boolean> {
-  let right = true;
-  for (const entry of entries) {
-    const mismatch = await entry.check();
-    if (mismatch === undefined) continue;
-    console.error(`wrong result: ${kind} ${name}, ${entry.name}: ${mismatch}`);
-    right = false;
-  }
-  return right;
 }
 
 async function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): Promise<CaseFigures> {

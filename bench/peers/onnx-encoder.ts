@@ -8,23 +8,14 @@ const elementTypes = { float32: 1, int32: 6, int64: 7 } as const;
 /** Kinds of attributes by their numbers in `AttributeProto.AttributeType`. */
 const attributeTypes = { float: 1, int: 2, ints: 7 } as const;
 
-export type ElementType = keyof typeof elementTypes;
-
-/** An input or output of a graph: its name, element type and sizes; a string is a size that is known when it runs. */
-export interface Value {
-  readonly name: string;
-  readonly type?: ElementType;
-  readonly shape: readonly (number | string)[];
-}
-
-/** A constant of a graph. */
-export interface Constant {
+/** An input, output or constant of a graph. Of inputs and outputs only name, type and sizes are written. */
+export interface Operand {
   readonly name: string;
   readonly shape: readonly number[];
   readonly data: Float32Array | Int32Array | BigInt64Array;
 }
 
-/** An attribute: whole numbers are written as integers, so that a float of a whole value is `{ float: 1 }`. */
+/** Plain numbers are written as integers; a float of a whole value would look the same. */
 export type Attribute = number | readonly number[] | { readonly float: number };
 
 export interface Node {
@@ -39,9 +30,9 @@ export interface Node {
 
 export interface Graph {
   readonly nodes: readonly Node[];
-  readonly inputs: readonly Value[];
-  readonly outputs: readonly Value[];
-  readonly constants?: readonly Constant[];
+  readonly inputs: readonly Operand[];
+  readonly outputs: readonly Operand[];
+  readonly constants?: readonly Operand[];
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -88,23 +79,25 @@ function encodeAttribute(name: string, attribute: Attribute): Bytes {
   return message(named, ...attribute.map((x) => integer(8, x)), integer(20, attributeTypes.ints));
 }
 
-function encodeConstant({ name, shape, data }: Constant): Bytes {
-  const type = data instanceof Float32Array ? "float32" : data instanceof Int32Array ? "int32" : "int64";
+function encodeConstant({ name, shape, data }: Operand): Bytes {
   return message(
     ...shape.map((size) => integer(1, size)),
-    integer(2, elementTypes[type]),
+    integer(2, elementTypes[typeOf(data)]),
     field(8, text(name)),
     // Little-endian, as ONNX wants it and as typed arrays are on every machine that Node runs on.
     field(9, new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength)),
   );
 }
 
-function encodeValue({ name, type = "float32", shape }: Value): Bytes {
-  const sizes = shape.map((size) =>
-    field(1, typeof size === "number" ? integer(1, size) : field(2, text(size))),
-  );
-  const tensor = message(integer(1, elementTypes[type]), field(2, message(...sizes)));
+function encodeValue({ name, shape, data }: Operand): Bytes {
+  const sizes = shape.map((size) => field(1, integer(1, size)));
+  const tensor = message(integer(1, elementTypes[typeOf(data)]), field(2, message(...sizes)));
   return message(field(1, text(name)), field(2, field(1, tensor)));
+}
+
+export function typeOf(data: Operand["data"]): keyof typeof elementTypes {
+  if (data instanceof Float32Array) return "float32";
+  return data instanceof Int32Array ? "int32" : "int64";
 }
 
 // Protobuf's wire format: each field is a key, number and kind in one, and then its content.

@@ -1,0 +1,175 @@
+/** What the backends of TensorFlow.js have in common. It has no operator for attention: all is products and softmax. */
+
+import { causalMask, transpose } from "../layouts.ts";
+import type {
+  AttentionInputs,
+  AttentionSize,
+  LayerInputs,
+  LayerSize,
+  MatmulInputs,
+  MatmulSize,
+  Problem,
+  SoftmaxSize,
+} from "../problem.ts";
+import type { PreparedWay, Way } from "./peer.ts";
+
+/** Of a tensor, what is used here. */
+export interface TfTensor {
+  dataSync(): Float32Array;
+  dispose(): void;
+}
+
+/** Of `@tensorflow/tfjs-core`, what is used here. */
+export interface Tensorflow {
+  setBackend(name: string): Promise<boolean>;
+  getBackend(): string;
+  enableProdMode(): void;
+  tensor(data: Float32Array, shape: readonly number[]): TfTensor;
+  tidy<T>(compute: () => T): T;
+  matMul(a: TfTensor, b: TfTensor, transposeA?: boolean, transposeB?: boolean): TfTensor;
+  mul(a: TfTensor, b: number): TfTensor;
+  add(a: TfTensor, b: TfTensor): TfTensor;
+  softmax(x: TfTensor): TfTensor;
+  slice(x: TfTensor, begin: readonly number[], size: readonly number[]): TfTensor;
+  concat(tensors: readonly TfTensor[], axis: number): TfTensor;
+  readonly fused: { matMul(of: { a: TfTensor; b: TfTensor; bias: TfTensor }): TfTensor };
+}
+
+/** What is computed over tensors that are made once; the results, in the order of the problem's output. */
+interface Computation {
+  readonly tensors: readonly TfTensor[];
+  compute(): TfTensor[];
+}
+
+export function waysFor(tf: Tensorflow, backend: string, problem: Problem): Way[] {
+  return Object.entries(computationsFor(tf, problem)).map(([name, create]) => ({
+    name,
+    prepare: async () => {
+      await tf.setBackend(backend);
+      return prepareComputation(tf, backend, create());
+    },
+  }));
+}
+
+function prepareComputation(tf: Tensorflow, backend: string, { tensors, compute }: Computation): PreparedWay {
+  let results: TfTensor[] = [];
+  const free = (list: readonly TfTensor[]) => list.forEach((tensor) => void tensor.dispose());
+  return {
+    // Operators of both backends are done when they return.
+    run: () => {
+      // A backend that is there already is switched to before this returns.
+      if (tf.getBackend() !== backend) void tf.setBackend(backend);
+      free(results);
+      results = tf.tidy(compute);
+    },
+    read: () => {
+      const parts = results.map((result) => result.dataSync());
+      const whole = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
+      let at = 0;
+      for (const part of parts) {
+        whole.set(part, at);
+        at += part.length;
+      }
+      return whole;
+    },
+    dispose: () => free([...results, ...tensors]),
+  };
+}
+
+/** By their operators. */
+function computationsFor(tf: Tensorflow, problem: Problem): Record<string, () => Computation> {
+  switch (problem.kind) {
+    case "attention":
+    case "decode": {
+      const { size, inputs } = problem;
+      return {
+        "matMul, softmax, matMul": () => attentionOfAll(tf, size, inputs),
+        "matMul, softmax, matMul of each head": () => attentionByHeads(tf, size, inputs),
+      };
+    }
+    case "layer":
+      return {
+        "fused.matMul, matMul, softmax, matMul of each head, fused.matMul": () =>
+          layer(tf, problem.size, problem.inputs),
+      };
+    case "matmul":
+      return { matMul: () => product(tf, problem.size, problem.inputs) };
+    case "softmax":
+      return { softmax: () => softmax(tf, problem.size, problem.inputs.x) };
+  }
+}
+
+function product(tf: Tensorflow, { M, K, N }: MatmulSize, inputs: MatmulInputs): Computation {
+  const a = tf.tensor(inputs.a.subarray(0, M * K), [M, K]);
+  const b = tf.tensor(inputs.b, [K, N]);
+  return { tensors: [a, b], compute: () => [tf.matMul(a, b)] };
+}
+
+function softmax(tf: Tensorflow, { rows, columns }: SoftmaxSize, data: Float32Array): Computation {
+  const x = tf.tensor(data, [rows, columns]);
+  return { tensors: [x], compute: () => [tf.softmax(x)] };
+}
+
+/** Products over all heads at once; query heads that share a key head are rows of one product. */
+function attentionOfAll(tf: Tensorflow, size: AttentionSize, inputs: AttentionInputs): Computation {
+  const { B, H, K, L, S, E, causal } = size;
+  const rows = (H / K) * L;
+  const query = tf.tensor(inputs.query.subarray(0, B * H * L * E), [B * K, rows, E]);
+  const key = tf.tensor(inputs.key.subarray(0, B * K * S * E), [B * K, S, E]);
+  const value = tf.tensor(inputs.value.subarray(0, B * K * S * E), [B * K, S, E]);
+  const mask = causal ? tf.tensor(causalMask(H / K, L, S), [1, rows, S]) : undefined;
+  const scale = 1 / Math.sqrt(E);
+  return {
+    tensors: [query, key, value, ...(mask ? [mask] : [])],
+    compute: () => {
+      const scores = tf.matMul(tf.mul(query, scale), key, false, true);
+      return [tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), value)];
+    },
+  };
+}
+
+/** Products of plain matrices for each head, keys transposed beforehand: what the WebAssembly backend is fast at. */
+function attentionByHeads(tf: Tensorflow, size: AttentionSize, inputs: AttentionInputs): Computation {
+  const { B, H, K, L, S, E, causal } = size;
+  const rows = (H / K) * L;
+  const mask = causal ? tf.tensor(causalMask(H / K, L, S), [rows, S]) : undefined;
+  const scale = 1 / Math.sqrt(E);
+  const heads = Array.from({ length: B * K }, (_, head) => {
+    const ofHead = (data: Float32Array, length: number) => data.slice(head * length, (head + 1) * length);
+    return {
+      query: tf.tensor(ofHead(inputs.query, rows * E), [rows, E]),
+      key: tf.tensor(transpose(ofHead(inputs.key, S * E), 1, S, E), [E, S]),
+      value: tf.tensor(ofHead(inputs.value, S * E), [S, E]),
+    };
+  });
+  return {
+    tensors: [...heads.flatMap(({ query, key, value }) => [query, key, value]), ...(mask ? [mask] : [])],
+    compute: () =>
+      heads.map(({ query, key, value }) => {
+        const scores = tf.matMul(tf.mul(query, scale), key);
+        return tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), value);
+      }),
+  };
+}
+
+/** One product for query, key and value, and the attention of each head over slices of it. */
+function layer(tf: Tensorflow, { L, embedDim: E, H }: LayerSize, inputs: LayerInputs): Computation {
+  const D = E / H;
+  const x = tf.tensor(inputs.x, [L, E]);
+  const inWeight = tf.tensor(transpose(inputs.inWeight, 1, 3 * E, E), [E, 3 * E]);
+  const inBias = tf.tensor(inputs.inBias, [3 * E]);
+  const outWeight = tf.tensor(transpose(inputs.outWeight, 1, E, E), [E, E]);
+  const outBias = tf.tensor(inputs.outBias, [E]);
+  return {
+    tensors: [x, inWeight, inBias, outWeight, outBias],
+    compute: () => {
+      const projected = tf.fused.matMul({ a: x, b: inWeight, bias: inBias });
+      const part = (i: number, head: number) => tf.slice(projected, [0, i * E + head * D], [L, D]);
+      const heads = Array.from({ length: H }, (_, head) => {
+        const scores = tf.matMul(tf.mul(part(0, head), 1 / Math.sqrt(D)), part(1, head), false, true);
+        return tf.matMul(tf.softmax(scores), part(2, head));
+      });
+      return [tf.fused.matMul({ a: tf.concat(heads, 1), b: outWeight, bias: outBias })];
+    },
+  };
+}
