@@ -15,9 +15,17 @@ type Round = (x: number) => number;
 const float64: Round = (x) => x;
 const float32: Round = Math.fround;
 
-/** Says what is wrong with a result, or nothing. Rows beyond the end of `out` are not in this slice. */
-export function findMismatch(out: Float32Array, rows: readonly ExpectedRow[]): string | undefined {
-  const tolerance = toleranceOf(rows);
+/**
+ * Says what is wrong with a result, or nothing. Rows beyond the end of `out` are not in this slice.
+ *
+ * @param allowance how many times the tolerance is allowed
+ */
+export function findMismatch(
+  out: Float32Array,
+  rows: readonly ExpectedRow[],
+  allowance = 1,
+): string | undefined {
+  const tolerance = toleranceOf(rows) * allowance;
   for (const { start, exact } of rows) {
     if (start >= out.length) continue;
     for (let i = 0; i < exact.length; i++) {

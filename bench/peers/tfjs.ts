@@ -23,7 +23,6 @@ export interface TfTensor {
 export interface Tensorflow {
   setBackend(name: string): Promise<boolean>;
   getBackend(): string;
-  enableProdMode(): void;
   tensor(data: Float32Array, shape: readonly number[]): TfTensor;
   tidy<T>(compute: () => T): T;
   matMul(a: TfTensor, b: TfTensor, transposeA?: boolean, transposeB?: boolean): TfTensor;
