@@ -2,13 +2,22 @@
 //   npm --prefix bench/charts start [-- RESULTS_FOLDER [IMAGES_FOLDER]]
 import fs from "node:fs";
 import path from "node:path";
-import { imagesFolder, readResults, resultsFolder } from "./results.mjs";
+import { createDecodeChart } from "./decode.mjs";
+import { createLengthChart } from "./length.mjs";
+import { createPeersChart } from "./peers.mjs";
+import { imagesFolder, readAllResults, resultsFolder } from "./results.mjs";
 import { createShapesChart } from "./shapes.mjs";
 import { createSpeedChart } from "./speed.mjs";
 
 const [from = resultsFolder, to = imagesFolder] = process.argv.slice(2);
-const results = readResults(from);
-const charts = { "speed.svg": createSpeedChart(results), "shapes.svg": createShapesChart(results) };
+const { speed, peers, scaling } = readAllResults(from);
+const charts = {
+  "speed.svg": createSpeedChart(speed),
+  "shapes.svg": createShapesChart(speed),
+  "peers.svg": createPeersChart(peers),
+  "length.svg": createLengthChart(scaling),
+  "decode.svg": createDecodeChart(scaling),
+};
 
 fs.mkdirSync(to, { recursive: true });
 for (const [name, text] of Object.entries(charts)) {
