@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { Bench } from "tinybench";
 
 /** Something to time: `run` does `work` units (floating-point operations, elements) each time it is called. */
@@ -19,6 +20,8 @@ export interface Patience {
   readonly rounds: number;
   /** Time a candidate gets in each round; at least one sample is taken whatever it costs. */
   readonly milliseconds: number;
+  /** Milliseconds of rest before a candidate's samples: threads of the one before it may spin on after its last run. */
+  readonly pause?: number;
 }
 
 /** Shorter calls are repeated within a sample, or the clock's steps and its own cost would show. */
@@ -34,7 +37,11 @@ const shortestSample = 0.2;
 export async function measureInTurn(candidates: readonly Candidate[], patience: Patience): Promise<Timing[]> {
   const timers: Timer[] = [];
   for (const candidate of candidates) timers.push(await createTimer(candidate, patience.milliseconds));
-  for (let round = 0; round < patience.rounds; round++) for (const timer of timers) await timer.takeSamples();
+  for (let round = 0; round < patience.rounds; round++)
+    for (const timer of timers) {
+      if (patience.pause !== undefined) await setTimeout(patience.pause);
+      await timer.takeSamples();
+    }
   return timers.map((timer) => timer.summarize());
 }
 

@@ -26,9 +26,9 @@ const colours = {
   relaxedMore: ["#a5d9c8", "#17543f"],
   relaxedText: ["#0a7057", "#4cc79f"],
   violet: ["#8250df", "#a371f7"],
-  violetMore: ["#c5a8f2", "#5d3fa0"],
+  violetMore: ["#b08ae6", "#7d5cc4"],
   amber: ["#b5620f", "#e0913f"],
-  amberMore: ["#e2b888", "#80521f"],
+  amberMore: ["#cf9a55", "#9a6a30"],
   onBar: ["#fefefe", "#0e1116"],
 };
 

@@ -21,8 +21,8 @@ import { type ComparedCase, summarizeComparison } from "./figures.ts";
 import { enter, type Participant } from "./peer-entry.ts";
 import { formatComparison } from "./print.ts";
 
-const thorough: Patience = { rounds: 12, milliseconds: 60 };
-const quick: Patience = { rounds: 5, milliseconds: 30 };
+const thorough: Patience = { rounds: 12, milliseconds: 60, pause: 50 };
+const quick: Patience = { rounds: 5, milliseconds: 30, pause: 50 };
 
 const legend = `"package x" says how many times as fast the package is on as many threads, by best runs; below 1 the other one is
 faster. The package reads and writes tensors of its engine. A peer computes in the fastest of its ways that gives the right

@@ -29,6 +29,8 @@ export interface Tensorflow {
   mul(a: TfTensor, b: number): TfTensor;
   add(a: TfTensor, b: TfTensor): TfTensor;
   softmax(x: TfTensor): TfTensor;
+  reshape(x: TfTensor, shape: readonly number[]): TfTensor;
+  transpose(x: TfTensor): TfTensor;
   slice(x: TfTensor, begin: readonly number[], size: readonly number[]): TfTensor;
   concat(tensors: readonly TfTensor[], axis: number): TfTensor;
   readonly fused: { matMul(of: { a: TfTensor; b: TfTensor; bias: TfTensor }): TfTensor };
@@ -81,9 +83,10 @@ function computationsFor(tf: Tensorflow, problem: Problem): Record<string, () =>
     case "attention":
     case "decode": {
       const { size, inputs } = problem;
+      const isStep = problem.kind === "decode";
       return {
-        "matMul, softmax, matMul": () => attentionOfAll(tf, size, inputs),
-        "matMul, softmax, matMul of each head": () => attentionByHeads(tf, size, inputs),
+        "matMul, softmax, matMul": () => attentionOfAll(tf, size, inputs, isStep),
+        "matMul, softmax, matMul of each head": () => attentionByHeads(tf, size, inputs, isStep),
       };
     }
     case "layer":
@@ -109,45 +112,81 @@ function softmax(tf: Tensorflow, { rows, columns }: SoftmaxSize, data: Float32Ar
   return { tensors: [x], compute: () => [tf.softmax(x)] };
 }
 
+/**
+ * Keys or values as a call finds them, laid out so that tokens lie along `axis`. What a step appends is joined to the rest
+ * with every run, for tensors do not change. So the backend cannot keep its packed copy of them from one run to the next
+ * either, which it does for a tensor that is used twice, and no model would have.
+ */
+function tokensOf(
+  tf: Tensorflow,
+  data: Float32Array,
+  shape: readonly [number, number, number],
+  axis: number,
+  isStep: boolean,
+): { tensors: TfTensor[]; read(): TfTensor } {
+  const whole = tf.tensor(data, shape);
+  if (!isStep) return { tensors: [whole], read: () => whole };
+  const S = shape[axis];
+  const along = (n: number) => shape.map((size, i) => (i === axis ? n : size));
+  const past = tf.slice(whole, [0, 0, 0], along(S - 1));
+  const begin = [0, 0, 0].map((_, i) => (i === axis ? S - 1 : 0));
+  const token = tf.slice(whole, begin, along(1));
+  whole.dispose();
+  return { tensors: [past, token], read: () => tf.concat([past, token], axis) };
+}
+
 /** Products over all heads at once; query heads that share a key head are rows of one product. */
-function attentionOfAll(tf: Tensorflow, size: AttentionSize, inputs: AttentionInputs): Computation {
+function attentionOfAll(
+  tf: Tensorflow,
+  size: AttentionSize,
+  inputs: AttentionInputs,
+  isStep: boolean,
+): Computation {
   const { B, H, K, L, S, E, causal } = size;
   const rows = (H / K) * L;
+  const length = B * K * S * E;
   const query = tf.tensor(inputs.query.subarray(0, B * H * L * E), [B * K, rows, E]);
-  const key = tf.tensor(inputs.key.subarray(0, B * K * S * E), [B * K, S, E]);
-  const value = tf.tensor(inputs.value.subarray(0, B * K * S * E), [B * K, S, E]);
+  const key = tokensOf(tf, inputs.key.subarray(0, length), [B * K, S, E], 1, isStep);
+  const value = tokensOf(tf, inputs.value.subarray(0, length), [B * K, S, E], 1, isStep);
   const mask = causal ? tf.tensor(causalMask(H / K, L, S), [1, rows, S]) : undefined;
   const scale = 1 / Math.sqrt(E);
   return {
-    tensors: [query, key, value, ...(mask ? [mask] : [])],
+    tensors: [query, ...key.tensors, ...value.tensors, ...(mask ? [mask] : [])],
     compute: () => {
-      const scores = tf.matMul(tf.mul(query, scale), key, false, true);
-      return [tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), value)];
+      const scores = tf.matMul(tf.mul(query, scale), key.read(), false, true);
+      return [tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), value.read())];
     },
   };
 }
 
 /** Products of plain matrices for each head, keys transposed beforehand: what the WebAssembly backend is fast at. */
-function attentionByHeads(tf: Tensorflow, size: AttentionSize, inputs: AttentionInputs): Computation {
+function attentionByHeads(
+  tf: Tensorflow,
+  size: AttentionSize,
+  inputs: AttentionInputs,
+  isStep: boolean,
+): Computation {
   const { B, H, K, L, S, E, causal } = size;
   const rows = (H / K) * L;
+  const length = B * K * S * E;
+  const query = tf.tensor(inputs.query.subarray(0, B * H * L * E), [B * K, rows, E]);
+  const columns = transpose(inputs.key.subarray(0, length), B * K, S, E);
+  const key = tokensOf(tf, columns, [B * K, E, S], 2, isStep);
+  const value = tokensOf(tf, inputs.value.subarray(0, length), [B * K, S, E], 1, isStep);
   const mask = causal ? tf.tensor(causalMask(H / K, L, S), [rows, S]) : undefined;
   const scale = 1 / Math.sqrt(E);
-  const heads = Array.from({ length: B * K }, (_, head) => {
-    const ofHead = (data: Float32Array, length: number) => data.slice(head * length, (head + 1) * length);
-    return {
-      query: tf.tensor(ofHead(inputs.query, rows * E), [rows, E]),
-      key: tf.tensor(transpose(ofHead(inputs.key, S * E), 1, S, E), [E, S]),
-      value: tf.tensor(ofHead(inputs.value, S * E), [S, E]),
-    };
-  });
+  const head = (of: TfTensor, index: number, shape: readonly number[]) =>
+    tf.reshape(B * K === 1 ? of : tf.slice(of, [index, 0, 0], [1, ...shape]), shape);
   return {
-    tensors: [...heads.flatMap(({ query, key, value }) => [query, key, value]), ...(mask ? [mask] : [])],
-    compute: () =>
-      heads.map(({ query, key, value }) => {
-        const scores = tf.matMul(tf.mul(query, scale), key);
-        return tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), value);
-      }),
+    tensors: [query, ...key.tensors, ...value.tensors, ...(mask ? [mask] : [])],
+    compute: () => {
+      const [keys, values] = [key.read(), value.read()];
+      return Array.from({ length: B * K }, (_, index) => {
+        const scaled = tf.mul(head(query, index, [rows, E]), scale);
+        const scores = tf.matMul(scaled, head(keys, index, [E, S]));
+        return tf.matMul(tf.softmax(mask ? tf.add(scores, mask) : scores), head(values, index, [S, E]));
+      });
+    },
   };
 }
 
@@ -165,7 +204,7 @@ function layer(tf: Tensorflow, { L, embedDim: E, H }: LayerSize, inputs: LayerIn
       const projected = tf.fused.matMul({ a: x, b: inWeight, bias: inBias });
       const part = (i: number, head: number) => tf.slice(projected, [0, i * E + head * D], [L, D]);
       const heads = Array.from({ length: H }, (_, head) => {
-        const scores = tf.matMul(tf.mul(part(0, head), 1 / Math.sqrt(D)), part(1, head), false, true);
+        const scores = tf.matMul(tf.mul(part(0, head), 1 / Math.sqrt(D)), tf.transpose(part(1, head)));
         return tf.matMul(tf.softmax(scores), part(2, head));
       });
       return [tf.fused.matMul({ a: tf.concat(heads, 1), b: outWeight, bias: outBias })];

@@ -35,9 +35,9 @@ export function peers({ peers: { machine, sides }, scaling }) {
     "",
     `Measured on ${describeMachine(machine)} by \`npm run bench:peers\` (${dates}): ${versions}. Best runs; in brackets, how`,
     "many times as fast the package is. Each runtime computes in the fastest of its ways, fused or in parts, that gives the",
-    "right result. Its inputs are laid out as it likes best, and constant weights and matrices packed beforehand. Steps of",
-    "a decoder append to the package's cache; the others are given theirs ready. Two threads, medians and what each runtime",
-    "was asked for are in [bench/results](bench/results).",
+    "right result, its inputs laid out as it likes best, and the weights of layers and second matrices of products packed",
+    "beforehand where it can. Two threads, medians and what each runtime was asked for are in",
+    "[bench/results](bench/results), what they are good at in [bench/NOTES.md](bench/NOTES.md).",
     "",
     "![Line chart of the speed of attention against the length of the sequence.](docs/images/length.svg)",
     "",
@@ -46,34 +46,33 @@ export function peers({ peers: { machine, sides }, scaling }) {
   ].join("\n");
 }
 
-/** A sentence for each runtime: where it is faster, where slower. */
+/** Where each runtime is slower, and where it is faster. */
 function verdicts(side) {
-  const sentences = peerNames.map((peer) => {
+  const lines = peerNames.map((peer) => {
     const compared = side.result.cases
       .map((work) => ({ work, ratio: ratioOf(work, peer) }))
       .filter(({ ratio }) => ratio !== undefined);
-    const wins = compared.filter(({ ratio }) => ratio >= clearly);
-    const losses = compared.filter(({ ratio }) => ratio <= 1 / clearly);
-    const even = compared.length - wins.length - losses.length;
-    return `- **${peer}** is ${[describeSlower(wins, compared), describeFaster(losses), even > 0 ? `as fast in ${count(even)}` : ""].filter(Boolean).join(", ")}.`;
+    const slower = compared.filter(({ ratio }) => ratio >= clearly).map(({ ratio }) => ratio);
+    const faster = compared.filter(({ ratio }) => ratio <= 1 / clearly);
+    const even = compared.length - slower.length - faster.length;
+    const names = faster.map(({ work, ratio }) => `${labelOf(work)} (${formatTimes(1 / ratio)}×)`);
+    const parts = [
+      slower.length > 0 && `slower in ${count(slower.length)}, ${formatRange(slower)}`,
+      faster.length > 0 && `faster in ${faster.length}: ${names.join(", ")}`,
+      even > 0 && `even in ${even}`,
+    ];
+    return `- **${peer}**: ${parts.filter(Boolean).join("; ")}.`;
   });
-  return [`One thread of Node ${side.major}, ${count(side.result.cases.length)}:`, "", ...sentences];
+  return [
+    `The other runtimes on one thread of Node ${side.major}, ${count(side.result.cases.length)}:`,
+    "",
+    ...lines,
+  ];
 }
 
-function describeSlower(wins, compared) {
-  if (wins.length === 0) return "";
-  const times = wins.map(({ ratio }) => ratio).sort((a, b) => a - b);
-  const range =
-    times.length > 1 ? `${formatTimes(times[0])} to ${formatTimes(times.at(-1))}` : formatTimes(times[0]);
-  const where =
-    wins.length === compared.length && wins.length > 1 ? `all ${wins.length}` : count(wins.length);
-  return `slower in ${where} (the package is ${range} times as fast)`;
-}
-
-function describeFaster(losses) {
-  if (losses.length === 0) return "";
-  const times = losses.map(({ ratio, work }) => `${labelOf(work)} ${formatTimes(1 / ratio)} times`);
-  return `faster in ${count(losses.length)} (${times.join(", ")})`;
+function formatRange(ratios) {
+  const [least, most] = [Math.min(...ratios), Math.max(...ratios)].map(formatTimes);
+  return least === most ? `${least} times` : `${least} to ${most} times`;
 }
 
 function count(n) {
@@ -93,8 +92,8 @@ function ratioOf(work, peer) {
 }
 
 function labelOf(work) {
-  const lengths = { decode: ` at ${/S(\d+)/.exec(work.size)?.[1]}` };
-  return `${titleOf(work)}${lengths[work.kind] ?? ""}`;
+  const kept = work.kind === "decode" ? ` at ${/S(\d+)/.exec(work.size)[1]}` : "";
+  return `${titleOf(work).replace(",", "")}${kept}`;
 }
 
 /** One case; a cell holds a line for each side. */
