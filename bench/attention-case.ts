@@ -1,9 +1,9 @@
 import * as naive from "#baselines/naive";
-import type { AttentionInputs, AttentionSize } from "#baselines/problem";
 import * as tuned from "#baselines/tuned";
 import { affordableWork, type Case, type Entry } from "./case.ts";
 import { type ExpectedRow, expectAttention, findMismatch, sampleRows } from "./check.ts";
 import type { Contender } from "./ours.ts";
+import type { AttentionInputs, AttentionSize } from "./problem.ts";
 import { createRandom } from "./random.ts";
 
 /** Two products of 2 L S E each; a causal mask leaves half of them. */
@@ -16,28 +16,47 @@ export function createAttentionCase(
   size: AttentionSize,
   contenders: readonly Contender[],
 ): Case {
-  const { B, H, K, L, S, E, causal } = size;
-  const random = createRandom(L * 31 + S);
-  const inputs: AttentionInputs = {
-    query: random(B * H * L * E),
-    key: random(B * K * S * E),
-    value: random(B * K * S * E),
-  };
-  const rows = sampleRows(B * H * L, 25).map((row) => expectAttention(inputs, size, row));
+  const inputs = createAttentionInputs(size);
+  const rows = expectRows(inputs, size);
+  const slice = sliceOf(size);
   const ours = contenders.map((contender) => createOurs(contender, inputs, size, rows));
   return {
     name,
     kind: "attention",
-    size: `B${B} H${H}${K === H ? "" : `/${K}`} L${L} S${S} E${E}${causal ? " causal" : ""}`,
+    size: formatSize(size),
     unit: "FLOP",
     work: countFlops(size),
-    entries: [
-      ...ours.map(({ entry }) => entry),
-      createBaseline("tuned", tuned.attention, inputs, size, rows),
-      createBaseline("naive", naive.attention, inputs, sliceOf(size), rows),
-    ],
+    problem: { kind: "attention", size, inputs },
+    slice: { problem: { kind: "attention", size: slice, inputs }, work: countFlops(slice) },
+    rows,
+    entries: [...ours.map(({ entry }) => entry), ...createBaselines(inputs, size, rows)],
     dispose: () => ours.forEach(({ dispose }) => void dispose()),
   };
+}
+
+export function createAttentionInputs({ B, H, K, L, S, E }: AttentionSize): AttentionInputs {
+  const random = createRandom(L * 31 + S);
+  return { query: random(B * H * L * E), key: random(B * K * S * E), value: random(B * K * S * E) };
+}
+
+export function expectRows(inputs: AttentionInputs, size: AttentionSize): ExpectedRow[] {
+  return sampleRows(size.B * size.H * size.L, 25).map((row) => expectAttention(inputs, size, row));
+}
+
+export function formatSize({ B, H, K, L, S, E, causal }: AttentionSize): string {
+  return `B${B} H${H}${K === H ? "" : `/${K}`} L${L} S${S} E${E}${causal ? " causal" : ""}`;
+}
+
+/** The JavaScript loops, the naive ones on a slice where the whole is too much. */
+export function createBaselines(
+  inputs: AttentionInputs,
+  size: AttentionSize,
+  rows: readonly ExpectedRow[],
+): Entry[] {
+  return [
+    createBaseline("tuned", tuned.attention, inputs, size, rows),
+    createBaseline("naive", naive.attention, inputs, sliceOf(size), rows),
+  ];
 }
 
 /** Tensors of the engine in and out: what is timed is the operator, not copies. */
@@ -82,6 +101,6 @@ function createBaseline(
 }
 
 /** One head where all of them are too many. */
-function sliceOf(size: AttentionSize): AttentionSize {
+export function sliceOf(size: AttentionSize): AttentionSize {
   return countFlops(size) > affordableWork ? { ...size, B: 1, H: 1, K: 1 } : size;
 }

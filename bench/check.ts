@@ -2,7 +2,7 @@
  * Results are checked before they are timed: sample rows against float64, allowed twice the error of the
  * plain float32 algorithm (every operation rounded, in order) plus 2^-22 of the largest output.
  */
-import type { AttentionInputs, AttentionSize } from "#baselines/problem";
+import type { AttentionInputs, AttentionSize, LayerInputs, LayerSize } from "./problem.ts";
 
 /** A row of a result as float64 and as the plain float32 algorithm have it, and where it lies. */
 export interface ExpectedRow {
@@ -15,9 +15,17 @@ type Round = (x: number) => number;
 const float64: Round = (x) => x;
 const float32: Round = Math.fround;
 
-/** Says what is wrong with a result, or nothing. Rows beyond the end of `out` are not in this slice. */
-export function findMismatch(out: Float32Array, rows: readonly ExpectedRow[]): string | undefined {
-  const tolerance = toleranceOf(rows);
+/**
+ * Says what is wrong with a result, or nothing. Rows beyond the end of `out` are not in this slice.
+ *
+ * @param allowance how many times the tolerance is allowed
+ */
+export function findMismatch(
+  out: Float32Array,
+  rows: readonly ExpectedRow[],
+  allowance = 1,
+): string | undefined {
+  const tolerance = toleranceOf(rows) * allowance;
   for (const { start, exact } of rows) {
     if (start >= out.length) continue;
     for (let i = 0; i < exact.length; i++) {
@@ -96,6 +104,41 @@ export function expectSoftmax(x: Float32Array, columns: number, row: number): Ex
     const out = Float64Array.from(x.subarray(row * columns, (row + 1) * columns));
     softmaxInPlace(out, round);
     return out;
+  });
+}
+
+/**
+ * Token `row` of a layer. Keys and values of all tokens would be products of their own; here the query goes to the tokens
+ * instead: q (x W_K') = (q W_K) x', and likewise for the values.
+ */
+export function expectLayer(inputs: LayerInputs, { L, embedDim: E, H }: LayerSize, row: number): ExpectedRow {
+  const { x, inWeight, inBias, outWeight, outBias } = inputs;
+  const D = E / H;
+  return expectRow(row * E, (round) => {
+    const dot = (a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, n: number) => {
+      let sum = 0;
+      for (let e = 0; e < n; e++) sum = round(sum + round(a[i + e] * b[j + e]));
+      return sum;
+    };
+    const add = (to: Float64Array, factor: number, from: Float32Array, start: number) => {
+      for (let e = 0; e < to.length; e++) to[e] = round(to[e] + round(factor * from[start + e]));
+    };
+    const heads = new Float64Array(E);
+    for (let h = 0; h < H; h++) {
+      const toKeys = new Float64Array(E);
+      // What the key's bias adds is the same for all keys and drops out of the softmax.
+      for (let d = h * D; d < (h + 1) * D; d++)
+        add(toKeys, round(dot(x, row * E, inWeight, d * E, E) + inBias[d]), inWeight, (E + d) * E);
+      const scores = Float64Array.from({ length: L }, (_, j) =>
+        round(dot(toKeys, 0, x, j * E, E) * round(1 / Math.sqrt(D))),
+      );
+      softmaxInPlace(scores, round);
+      const mean = new Float64Array(E);
+      for (let j = 0; j < L; j++) add(mean, scores[j], x, j * E);
+      for (let d = h * D; d < (h + 1) * D; d++)
+        heads[d] = round(dot(mean, 0, inWeight, (2 * E + d) * E, E) + inBias[2 * E + d]);
+    }
+    return Float64Array.from({ length: E }, (_, e) => round(dot(heads, 0, outWeight, e * E, E) + outBias[e]));
   });
 }
 

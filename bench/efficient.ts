@@ -12,7 +12,7 @@ import { describeMachine } from "./machine.ts";
 import { projectRoot } from "./paths.ts";
 import { formatMachine } from "./print.ts";
 import { formatNumber, formatTable } from "./table.ts";
-import { writeJson } from "./write-json.ts";
+import { writeJson } from "./write.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -28,7 +28,7 @@ const { kernels } = engine.info();
 console.log(`${formatMachine(machine)}, ${kernels} kernels, one thread\n`);
 const errors = measureErrors(engine);
 console.log(formatErrors(errors));
-const times = measureTimes(engine, patience, (L) => console.error(`${L} tokens`));
+const times = await measureTimes(engine, patience, (L) => console.error(`${L} tokens`));
 console.log(formatTimes(times));
 await engine.dispose();
 if (!options.quick || process.argv.includes("--json")) {

@@ -1,4 +1,5 @@
 /** From timings to the figures that are printed and written. */
+import type { CacheType } from "./cache-types.ts";
 import type { Case, Entry } from "./case.ts";
 import type { Timing } from "./measure.ts";
 import type { KernelSet } from "./ours.ts";
@@ -14,6 +15,8 @@ export interface EntryFigures {
   readonly group: Entry["group"];
   readonly kernels: KernelSet | null;
   readonly threads: number;
+  readonly cache?: CacheType;
+  readonly way?: string;
   /** Milliseconds for the whole case; scaled by counted work where only a slice was run. */
   readonly milliseconds: Rate;
   /** 10^9 FLOP (attention, matmul) or elements (softmax) a second. */
@@ -50,7 +53,8 @@ export function summarizeCase(
 ): CaseFigures {
   const { name, kind, size, unit, work, entries } = benchmark;
   const rates = entries.map((entry, i) => rateOf(entry.work, timings[i]));
-  const bestOf = (group: Entry["group"]) => rates[entries.findIndex((entry) => entry.group === group)].best;
+  const bestOf = (group: Entry["group"]) => rates[entries.findIndex((entry) => entry.group === group)]?.best;
+  const over = (giga: Rate, best: number | undefined) => (best === undefined ? null : giga.best / best);
   const figures = entries.map((entry, i): EntryFigures => {
     const giga = rates[i];
     const ours = entry.group === "ours";
@@ -60,13 +64,15 @@ export function summarizeCase(
       group: entry.group,
       kernels: entry.kernels ?? null,
       threads: entry.threads,
+      ...(entry.cache && { cache: entry.cache }),
+      ...(entry.way && { way: entry.way }),
       milliseconds: { best: work / giga.best / 1e6, median: work / giga.median / 1e6 },
       giga,
       slice: entry.work / work,
       samples: timings[i].samples,
       shareOfPeak: peak ? giga.best / (peak.best * entry.threads) : null,
-      timesNaive: entry.group === "naive" ? null : giga.best / bestOf("naive"),
-      timesTuned: ours ? giga.best / bestOf("tuned") : null,
+      timesNaive: entry.group === "naive" ? null : over(giga, bestOf("naive")),
+      timesTuned: ours ? over(giga, bestOf("tuned")) : null,
     };
   });
   return { name, kind, size, unit, work, peaks, entries: figures };

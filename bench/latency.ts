@@ -8,7 +8,7 @@ import path from "node:path";
 import { describeMachine } from "./machine.ts";
 import { projectRoot } from "./paths.ts";
 import { formatNumber, formatTable } from "./table.ts";
-import { writeJson } from "./write-json.ts";
+import { writeJson } from "./write.ts";
 
 const PROCESSES = 9;
 /** Which of a process's first calls are shown. */

@@ -3,34 +3,31 @@ import * as tuned from "#baselines/tuned";
 import { affordableWork, type Case, type Entry } from "./case.ts";
 import { type ExpectedRow, expectProduct, findMismatch, sampleRows } from "./check.ts";
 import type { Contender } from "./ours.ts";
+import type { MatmulInputs, MatmulSize } from "./problem.ts";
 import { createRandom } from "./random.ts";
-import type { MatmulSize } from "./shapes.ts";
-
-interface Operands {
-  readonly a: Float32Array;
-  readonly b: Float32Array;
-}
 
 const countFlops = ({ M, K, N }: MatmulSize) => 2 * M * K * N;
 
 export function createMatmulCase(name: string, size: MatmulSize, contenders: readonly Contender[]): Case {
   const { M, K, N } = size;
   const random = createRandom(M * 31 + N);
-  const operands: Operands = { a: random(M * K), b: random(K * N) };
-  const rows = sampleRows(M, 9).map((row) => expectProduct(operands.a, operands.b, K, N, row));
-  const ours = contenders
-    .filter(({ threads }) => threads === 1)
-    .map((contender) => createOurs(contender, operands, size, rows));
+  const inputs: MatmulInputs = { a: random(M * K), b: random(K * N) };
+  const rows = sampleRows(M, 9).map((row) => expectProduct(inputs.a, inputs.b, K, N, row));
+  const slice = sliceOf(size);
+  const ours = contenders.map((contender) => createOurs(contender, inputs, size, rows));
   return {
     name,
     kind: "matmul",
     size: `${M} x ${K} x ${N}`,
     unit: "FLOP",
     work: countFlops(size),
+    problem: { kind: "matmul", size, inputs },
+    slice: { problem: { kind: "matmul", size: slice, inputs }, work: countFlops(slice) },
+    rows,
     entries: [
       ...ours.map(({ entry }) => entry),
-      createBaseline("tuned", tuned.matmul, operands, size, rows),
-      createBaseline("naive", naive.matmul, operands, sliceOf(size), rows),
+      createBaseline("tuned", tuned.matmul, inputs, size, rows),
+      createBaseline("naive", naive.matmul, inputs, slice, rows),
     ],
     dispose: () => ours.forEach(({ dispose }) => void dispose()),
   };
@@ -38,7 +35,7 @@ export function createMatmulCase(name: string, size: MatmulSize, contenders: rea
 
 function createOurs(
   { engine, name, kernels, threads }: Contender,
-  operands: Operands,
+  inputs: MatmulInputs,
   size: MatmulSize,
   rows: readonly ExpectedRow[],
 ): { entry: Entry; dispose(): void } {
@@ -46,8 +43,8 @@ function createOurs(
   const a = engine.tensor([M, K]);
   const b = engine.tensor([K, N]);
   const out = engine.tensor([M, N]);
-  a.data.set(operands.a);
-  b.data.set(operands.b);
+  a.data.set(inputs.a);
+  b.data.set(inputs.b);
   const run = () => void engine.matmulSync(a, b, { out });
   const check = () => {
     out.data.fill(Number.NaN);
@@ -61,7 +58,7 @@ function createOurs(
 function createBaseline(
   name: "tuned" | "naive",
   matmul: typeof tuned.matmul,
-  { a, b }: Operands,
+  { a, b }: MatmulInputs,
   size: MatmulSize,
   rows: readonly ExpectedRow[],
 ): Entry {

@@ -12,12 +12,13 @@ export interface Contender {
   readonly engine: Engine;
 }
 
-/** Every kernel set on one thread; on two as well for what has enough work to share. */
-export function createContenders(sets: readonly KernelSet[], cores: number): Contender[] {
+/** Every kernel set given, or the one that the package chooses here, on one thread and, where there is a second core, on two. */
+export function createContenders(sets: readonly (KernelSet | "auto")[], cores: number): Contender[] {
   const threadCounts = cores > 1 ? [1, 2] : [1];
-  return sets.flatMap((kernels) =>
+  return sets.flatMap((choice) =>
     threadCounts.map((threads) => {
-      const engine = createEngine({ kernels, threads });
+      const engine = createEngine({ kernels: choice, threads });
+      const { kernels } = engine.info();
       return { name: threads === 1 ? kernels : `${kernels}, ${threads} threads`, kernels, threads, engine };
     }),
   );

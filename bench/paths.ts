@@ -6,8 +6,9 @@ export const projectRoot: string = findRoot(import.meta.dirname);
 
 export const peakFolder: string = path.join(projectRoot, "build", "peak");
 
-export function resultsFile(): string {
-  return path.join(projectRoot, "bench", "results", `${process.versions.node.split(".")[0]}.json`);
+/** The figures of this Node version; those of `npm run bench` have no prefix. */
+export function resultsFile(prefix = ""): string {
+  return path.join(projectRoot, "bench", "results", `${prefix}${process.versions.node.split(".")[0]}.json`);
 }
 
 function findRoot(folder: string): string {

@@ -5,7 +5,7 @@
  */
 import path from "node:path";
 import { createAttentionCase } from "./attention-case.ts";
-import type { Case } from "./case.ts";
+import { type Case, isRight } from "./case.ts";
 import { type CaseFigures, rateOf, summarizeCase } from "./figures.ts";
 import { describeMachine } from "./machine.ts";
 import { createMatmulCase } from "./matmul-case.ts";
@@ -18,7 +18,7 @@ import { createPeak, type Peak, runsHere } from "./peak/peak.ts";
 import { formatCase, formatMachine } from "./print.ts";
 import { type Shape, shapes } from "./shapes.ts";
 import { createSoftmaxCase } from "./softmax-case.ts";
-import { writeJson } from "./write-json.ts";
+import { formatCommand, writeJson } from "./write.ts";
 
 type Peaks = Partial<Record<KernelSet, Peak>>;
 
@@ -29,9 +29,9 @@ const legend = `FLOP: 4 B H L S E for attention (half of it causal), 2 M N K for
 compare best runs. The package reads and writes tensors of its engine, the baselines plain Float32Arrays.
 Naive loops that would take too long run on a slice (one head, the first rows), scaled by counted FLOP.`;
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));
 
-function main(args: string[]): number {
+async function main(args: string[]): Promise<number> {
   const options = parse(args);
   if (options === undefined) return 2;
   if (options === "help") return print(usage);
@@ -49,8 +49,8 @@ function main(args: string[]): number {
   const figures: CaseFigures[] = [];
   for (const shape of chosen) {
     const benchmark = createCase(shape, contenders);
-    if (!isRight(benchmark)) return 1;
-    const result = measureCase(benchmark, peaks, options.quick ? quick : thorough);
+    if (!(await isRight(benchmark))) return 1;
+    const result = await measureCase(benchmark, peaks, options.quick ? quick : thorough);
     benchmark.dispose();
     figures.push(result);
     print(`${formatCase(result)}\n`);
@@ -60,7 +60,7 @@ function main(args: string[]): number {
 
   const file = options.json ?? (options.quick || options.only.length > 0 ? undefined : resultsFile());
   if (file !== undefined) {
-    const command = ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" ");
+    const command = formatCommand("npm run bench", args);
     const loops = Object.fromEntries(Object.entries(peaks).map(([set, peak]) => [set, peak.loop]));
     writeJson(file, { date: new Date().toISOString(), command, machine, peakLoops: loops, cases: figures });
     print(`written: ${path.relative(process.cwd(), file)}`);
@@ -97,27 +97,22 @@ function createCase(shape: Shape, contenders: readonly Contender[]): Case {
     case "attention":
       return createAttentionCase(shape.name, shape.size, contenders);
     case "matmul":
-      return createMatmulCase(shape.name, shape.size, contenders);
+      return createMatmulCase(shape.name, shape.size, contenders.filter(isAlone));
     case "softmax":
-      return createSoftmaxCase(shape.name, shape.size, contenders);
+      return createSoftmaxCase(shape.name, shape.size, contenders.filter(isAlone));
   }
 }
 
-function isRight({ kind, name, entries }: Case): boolean {
-  const wrong = entries
-    .map((entry) => [entry.name, entry.check()] as const)
-    .filter(([, mismatch]) => mismatch);
-  for (const [entry, mismatch] of wrong)
-    console.error(`wrong result: ${kind} ${name}, ${entry}: ${mismatch}`);
-  return wrong.length === 0;
+function isAlone({ threads }: Contender): boolean {
+  return threads === 1;
 }
 
-function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): CaseFigures {
+async function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): Promise<CaseFigures> {
   const sets = Object.entries(peaks) as [KernelSet, Peak][];
   const peakCandidates = sets.map(
     ([set, { flops, run }]): Candidate => ({ name: `peak ${set}`, work: flops, run }),
   );
-  const timings = measureInTurn([...peakCandidates, ...benchmark.entries], patience);
+  const timings = await measureInTurn([...peakCandidates, ...benchmark.entries], patience);
   const rates = sets.map(([set, { flops }], i) => [set, rateOf(flops, timings[i])]);
   return summarizeCase(benchmark, timings.slice(sets.length), Object.fromEntries(rates));
 }

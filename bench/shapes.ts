@@ -1,18 +1,5 @@
 /** What is measured: shapes of published models, from their configuration files or papers. */
-import type { AttentionSize } from "#baselines/problem";
-
-/** `[M, K] x [K, N]`. */
-export interface MatmulSize {
-  readonly M: number;
-  readonly K: number;
-  readonly N: number;
-}
-
-/** Softmax of every row. */
-export interface SoftmaxSize {
-  readonly rows: number;
-  readonly columns: number;
-}
+import type { AttentionSize, MatmulSize, SoftmaxSize } from "./problem.ts";
 
 export type Shape =
   | { readonly kind: "attention"; readonly name: string; readonly size: AttentionSize }

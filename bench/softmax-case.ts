@@ -3,23 +3,25 @@ import * as tuned from "#baselines/tuned";
 import type { Case, Entry } from "./case.ts";
 import { type ExpectedRow, expectSoftmax, findMismatch, sampleRows } from "./check.ts";
 import type { Contender } from "./ours.ts";
+import type { Problem, SoftmaxSize } from "./problem.ts";
 import { createRandom } from "./random.ts";
-import type { SoftmaxSize } from "./shapes.ts";
 
 /** Counted in elements: an exponential has no agreed number of operations. */
 export function createSoftmaxCase(name: string, size: SoftmaxSize, contenders: readonly Contender[]): Case {
   const { rows, columns } = size;
   const x = createRandom(rows * 31 + columns)(rows * columns);
   const expected = sampleRows(rows, 25).map((row) => expectSoftmax(x, columns, row));
-  const ours = contenders
-    .filter(({ threads }) => threads === 1)
-    .map((contender) => createOurs(contender, x, size, expected));
+  const ours = contenders.map((contender) => createOurs(contender, x, size, expected));
+  const problem: Problem = { kind: "softmax", size, inputs: { x } };
   return {
     name,
     kind: "softmax",
     size: `${rows} x ${columns}`,
     unit: "element",
     work: rows * columns,
+    problem,
+    slice: { problem, work: rows * columns },
+    rows: expected,
     entries: [
       ...ours.map(({ entry }) => entry),
       createBaseline("tuned", tuned.softmax, x, size, expected),

@@ -44,7 +44,7 @@ const candidates = kinds.map(({ name, options, allowed }) => ({
   work: 4 * allowed * E,
   run: () => void engine.scaledDotProductAttentionSync(query, key, value, { ...options, out }),
 }));
-const timings = measureInTurn(candidates, { rounds: 3, milliseconds: 100 });
+const timings = await measureInTurn(candidates, { rounds: 3, milliseconds: 100 });
 const full = timings[0].best;
 const rows = kinds.map(({ name, allowed }, i) => {
   const share = allowed / (S * S);

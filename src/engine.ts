@@ -182,8 +182,7 @@ export class Engine {
       }
       // Short calls, until what is around the kernels is compiled for speed as well.
       const options = { out: this.tensor(token.shape) };
-      for (let i = 0; i < WARM_UP_SHORT_CALLS; i++)
-        this.scaledDotProductAttentionSync(token, x, x, options);
+      for (let i = 0; i < WARM_UP_SHORT_CALLS; i++) this.scaledDotProductAttentionSync(token, x, x, options);
       options.out.dispose();
     } finally {
       x.dispose();

@@ -28,12 +28,12 @@ test("what it links to and shows is there", () => {
 describe("--check", () => {
   let folder: string;
   let copy: string;
-  const check = () => updateReadme("--check", "--readme", copy);
+  const check = () => updateReadme("--check", "--in", folder);
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "readme-"));
     copy = join(folder, "README.md");
-    cpSync(join(root, "docs", "images"), join(folder, "docs", "images"), { recursive: true });
+    cpSync(join(root, "docs"), join(folder, "docs"), { recursive: true });
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -2,17 +2,23 @@
 //   npm --prefix bench/charts start [-- RESULTS_FOLDER [IMAGES_FOLDER]]
 import fs from "node:fs";
 import path from "node:path";
+import { createDecodeChart } from "./decode.mjs";
 import { createEfficientChart } from "./efficient.mjs";
-import { imagesFolder, readEfficient, readResults, resultsFolder } from "./results.mjs";
+import { createLengthChart } from "./length.mjs";
+import { createPeersChart } from "./peers.mjs";
+import { imagesFolder, readAllResults, resultsFolder } from "./results.mjs";
 import { createShapesChart } from "./shapes.mjs";
 import { createSpeedChart } from "./speed.mjs";
 
 const [from = resultsFolder, to = imagesFolder] = process.argv.slice(2);
-const results = readResults(from);
+const { speed, peers, scaling, efficient } = readAllResults(from);
 const charts = {
-  "speed.svg": createSpeedChart(results),
-  "shapes.svg": createShapesChart(results),
-  "efficient.svg": createEfficientChart(readEfficient(from)),
+  "speed.svg": createSpeedChart(speed),
+  "shapes.svg": createShapesChart(speed),
+  "peers.svg": createPeersChart(peers),
+  "length.svg": createLengthChart(scaling),
+  "decode.svg": createDecodeChart(scaling),
+  "efficient.svg": createEfficientChart(efficient),
 };
 
 fs.mkdirSync(to, { recursive: true });

@@ -25,6 +25,10 @@ const colours = {
   relaxed: ["#0b7a5e", "#35b48c"],
   relaxedMore: ["#a5d9c8", "#17543f"],
   relaxedText: ["#0a7057", "#4cc79f"],
+  violet: ["#8250df", "#a371f7"],
+  violetMore: ["#b08ae6", "#7d5cc4"],
+  amber: ["#b5620f", "#e0913f"],
+  amberMore: ["#cf9a55", "#9a6a30"],
   onBar: ["#fefefe", "#0e1116"],
 };
 

@@ -14,36 +14,49 @@ export const sides = [
   { kernels: "relaxed", major: 24 },
 ];
 
+/** What is measured apart: by the prefix of its files, and the command that writes them. */
+const kinds = {
+  speed: { prefix: "", command: "npm run bench" },
+  peers: { prefix: "peers-", command: "npm run bench:peers" },
+  scaling: { prefix: "scaling-", command: "npm run bench:scaling" },
+};
+
+/** All figures, by what they are of: `speed`, `peers`, `scaling`, `efficient`. */
+export function readAllResults(folder = resultsFolder) {
+  const results = Object.keys(kinds).map((kind) => [kind, readResults(folder, kinds[kind])]);
+  return { ...Object.fromEntries(results), efficient: readEfficient(folder) };
+}
+
+/** The figures of the efficient variants, which are of one Node version. */
+function readEfficient(folder) {
+  const result = readJson(path.join(folder, "efficient.json"), "npm run bench:efficient");
+  return { ...result, digest: digestOf(result) };
+}
+
 /**
  * Reads one file of figures for each side. `digest` stands for all of them: charts carry it, so that one can see
  * whether they are of these figures.
  *
  * @returns {{ machine: object, sides: { kernels: string, major: number, result: object }[], digest: string }}
  */
-export function readResults(folder = resultsFolder) {
-  const read = sides.map((side) => ({ ...side, ...readResult(folder, side.major) }));
+function readResults(folder, kind) {
+  const read = sides.map((side) => ({ ...side, result: readResult(folder, kind, side.major) }));
   const machines = new Set(read.map(({ result }) => describeMachine(result.machine)));
   if (machines.size > 1)
     throw new Error(`figures of different machines do not compare: ${[...machines].join("; ")}`);
   return { machine: read[0].result.machine, sides: read, digest: digestOf(read.map(({ result }) => result)) };
 }
 
-/** Reads the figures of the efficient variants. */
-export function readEfficient(folder = resultsFolder) {
-  const result = readJson(path.join(folder, "efficient.json"), 'run "npm run bench:efficient"');
-  return { ...result, digest: digestOf(result) };
-}
-
 function digestOf(figures) {
   return crypto.createHash("sha256").update(JSON.stringify(figures)).digest("hex").slice(0, 16);
 }
 
-function readResult(folder, major) {
-  return { result: readJson(path.join(folder, `${major}.json`), `run "npm run bench" on Node ${major}`) };
+function readResult(folder, { prefix, command }, major) {
+  return readJson(path.join(folder, `${prefix}${major}.json`), `${command}" on "Node ${major}`);
 }
 
-function readJson(file, remedy) {
-  if (!fs.existsSync(file)) throw new Error(`${path.relative(root, file)} is missing: ${remedy}`);
+function readJson(file, command) {
+  if (!fs.existsSync(file)) throw new Error(`${path.relative(root, file)} is missing: run "${command}"`);
   return JSON.parse(fs.readFileSync(file, "utf8"));
 }
 
@@ -56,6 +69,24 @@ export function findCase({ result }, name) {
 export function findOurs({ kernels }, { entries }, threads) {
   return entries.find(
     (entry) => entry.group === "ours" && entry.kernels === kernels && entry.threads === threads,
+  );
+}
+
+/** The other runtimes of the comparison, as they are called there. */
+export const peerNames = ["onnxruntime-node", "onnxruntime-web", "tfjs-wasm", "tfjs-cpu"];
+
+/** The package's entry in a comparison: with a float32 cache, where there is one. */
+export function findPackage({ entries }, threads) {
+  return entries.find(
+    (entry) =>
+      entry.group === "ours" && entry.threads === threads && (entry.cache ?? "float32") === "float32",
+  );
+}
+
+/** A peer's entry, or nothing where it had no right result or not so many threads. */
+export function findPeer({ entries }, peer, threads) {
+  return entries.find(
+    (entry) => entry.group === "peer" && entry.threads === threads && entry.name.split(",")[0] === peer,
   );
 }
 
@@ -77,6 +108,10 @@ const titles = {
   "llama3-8b-decode": "Llama 3 8B, one token",
   "whisper-cross": "Whisper small, one token",
   "one-head": "One sentence",
+  "llama3-8b-step-512": "Llama 3 8B, step",
+  "llama3-8b-step-4096": "Llama 3 8B, step",
+  "llama3-8b-step-16384": "Llama 3 8B, step",
+  "bert-layer": "BERT-base layer",
   "bert-projection": "BERT-base projection",
   "bert-feed-forward": "BERT-base feed-forward",
   "minilm-projection": "MiniLM projection",
@@ -98,6 +133,9 @@ export function readDigest(svg) {
 /** A case's size in words: `12 heads of 64, 512 tokens`. */
 export function describeSize({ kind, size }) {
   if (kind === "attention") return describeAttention(size);
+  if (kind === "decode")
+    return describeAttention(size).replace("1 query", "1 token").replace("keys", "cached");
+  if (kind === "layer") return size.replace(/^L(\d+) E(\d+) H(\d+)$/, "$1 tokens of $2, $3 heads");
   const [first, second, third] = size.split(" x ");
   if (kind === "softmax") return `${first} ${first === "1" ? "row" : "rows"} of ${second}`;
   return `[${first}, ${second}] × [${second}, ${third}]`;

@@ -22,17 +22,23 @@ export interface Times {
 }
 
 /** Checks every contender at every length, then times all of a length in turn. */
-export function measureTimes(engine: Engine, patience: Patience, progress: (L: number) => void): Times {
-  const timings = lengths.map((L) => {
+export async function measureTimes(
+  engine: Engine,
+  patience: Patience,
+  progress: (L: number) => void,
+): Promise<Times> {
+  const timings: Timing[][] = [];
+  for (const L of lengths) {
     progress(L);
     const problem = createProblem(engine, L);
-    const timed = measureInTurn(
-      contenders.map((contender) => ({ name: contender.name, work: L, run: prepare(contender, problem) })),
-      patience,
-    );
+    const candidates = contenders.map((contender) => ({
+      name: contender.name,
+      work: L,
+      run: prepare(contender, problem),
+    }));
+    timings.push(await measureInTurn(candidates, patience));
     disposeProblem(problem);
-    return timed;
-  });
+  }
   return { E, lengths, contenders: contenders.map((contender, n) => summarize(contender, n, timings)) };
 }
 

@@ -1,17 +1,17 @@
 // What docs/efficient-attention.md says in figures, from bench/results/efficient.json.
-import { describeMachine, formatTime } from "../bench/charts/results.mjs";
-import { align } from "./markdown-table.mjs";
+import { describeMachine, formatTime } from "../../bench/charts/results.mjs";
+import { align } from "./markdown.mjs";
 
 /** Each region's text, by its name. */
 export const efficientRegions = {
   "break-even": breakEven,
   times,
-  patterns: ({ errors }) => errorTable(errors, patternColumns(errors)),
-  linformer: ({ errors }) => errorTable(errors, linformerColumns(errors)),
-  performer: ({ errors }) => errorTable(errors, sizedColumns(errors, "m", "performer")),
+  patterns: ({ efficient: { errors } }) => errorTable(errors, patternColumns(errors)),
+  linformer: ({ efficient: { errors } }) => errorTable(errors, linformerColumns(errors)),
+  performer: ({ efficient: { errors } }) => errorTable(errors, sizedColumns(errors, "m", "performer")),
 };
 
-function breakEven({ times, machine, kernels, date, command }) {
+function breakEven({ efficient: { times, machine, kernels, date, command } }) {
   const rows = times.contenders
     .filter(({ replaces }) => replaces !== null)
     .map(({ name, replaces, breakEven }) => [name, replaces, paysFrom(breakEven, times.lengths)]);
@@ -32,7 +32,8 @@ function paysFrom(length, lengths) {
 }
 
 /** The last column shows how cost grows: 4 is linear, 16 quadratic. */
-function times({ times: { lengths, contenders } }) {
+function times({ efficient }) {
+  const { lengths, contenders } = efficient.times;
   const columns = lengths.map((_, n) => n).filter((n) => n % 2 === 0);
   const last = lengths.length - 1;
   const header = ["tokens", ...columns.map((n) => thousands(lengths[n])), "× for 4 × the tokens"];
