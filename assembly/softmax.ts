@@ -2,14 +2,15 @@
 // no score overflows: t = scale x + mask, p = e^(t - max t) / sum e^(t - max t), or its logarithm.
 //
 // Three passes over a slice, which stays in the cache between them: scaled and masked values with their maximum,
-// exponentials with their sum, the division. A slice with nothing to keep gives zeros (logarithm: -infinity).
+// exponentials with their sum, the division. A row without a mask and with a positive scale needs no values of its own: its
+// maximum is that of its elements, scaled. A slice with nothing to keep gives zeros (logarithm: -infinity).
 // Where the axis is the last one, lanes run along it; else along the inner index, four slices at a time.
 
 import {
   coefficient2, coefficient3, coefficient4, coefficient5, coefficient6, exponential_f32x4, ln2, ln2Rest, log2e, lowest, one, rounder,
 } from "./exponential";
 import { SoftmaxParameters } from "./parameters";
-import { gather_f32x4, largestLane, loadTail_f32x4, storeTail_f32x4, sumLanes } from "./simd";
+import { gather_f32x4, largestLane, loadTail_f32x4, madd_f32x4, storeTail_f32x4, sumLanes } from "./simd";
 import { LANES } from "./tile-sizes";
 
 const NO_MASK: i32 = 0;
@@ -37,6 +38,7 @@ function rowsTile(p: SoftmaxParameters, tile: i32): void {
 }
 
 function softmaxRow(p: SoftmaxParameters, input: usize, output: usize, mask: usize): void {
+  if (p.maskKind == NO_MASK && p.scale > 0 && !p.logarithm) return softmaxPlainRow(p, input, output);
   const length = p.length;
   const factor = f32x4.splat(p.scale);
   let maximum_f32x4 = f32x4.splat(-Infinity);
@@ -56,6 +58,68 @@ function softmaxRow(p: SoftmaxParameters, input: usize, output: usize, mask: usi
   const sum = p.logarithm ? sumExponentials(output, length, maximum) : exponentiate(output, length, maximum);
   if (p.logarithm) subtract(output, length, maximum, <f32>NativeMath.log(<f64>sum), sum);
   else divide(output, length, sum, p.maskKind == BOOLEAN_MASK);
+}
+
+function softmaxPlainRow(p: SoftmaxParameters, input: usize, output: usize): void {
+  const maximum = finiteMaximum(largestOf(input, p.length) * p.scale);
+  const sum = exponentiateFrom(input, output, p.length, p.scale, maximum);
+  multiplyRow(output, p.length, 1 / (sum == 0 ? 1 : sum));
+}
+
+/** The largest element; NaN is passed over, and reaches the sum through its exponential. */
+function largestOf(row: usize, length: i32): f32 {
+  let maximum0 = f32x4.splat(-Infinity), maximum1 = maximum0;
+  let i: i32 = 0;
+  for (; i + 2 * LANES <= length; i += 2 * LANES) {
+    maximum0 = f32x4.pmax(maximum0, v128.load(row));
+    maximum1 = f32x4.pmax(maximum1, v128.load(row, 16));
+    row += 32;
+  }
+  for (; i < length; i += LANES) {
+    const lanes = i + LANES <= length ? v128.load(row) : loadTail_f32x4(row, length - i, -Infinity);
+    maximum0 = f32x4.pmax(maximum0, lanes);
+    row += 16;
+  }
+  return largestLane(f32x4.pmax(maximum0, maximum1));
+}
+
+/** e^(scale x - maximum); returns their sum. */
+function exponentiateFrom(input: usize, output: usize, length: i32, scale: f32, maximum: f32): f32 {
+  const low = lowest(), l2e = log2e(), round = rounder(), l2 = ln2(), l2r = ln2Rest();
+  const c6 = coefficient6(), c5 = coefficient5(), c4 = coefficient4(), c3 = coefficient3(), c2 = coefficient2(), c1 = one();
+  const factor = f32x4.splat(scale), term = f32x4.splat(-maximum);
+  let sum_f32x4 = f32x4.splat(0);
+  let i: i32 = 0;
+  for (; i + LANES <= length; i += LANES) {
+    const x = madd_f32x4(v128.load(input), factor, term);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1);
+    v128.store(output, power);
+    sum_f32x4 = f32x4.add(sum_f32x4, power);
+    input += 16;
+    output += 16;
+  }
+  if (i < length) {
+    const x = madd_f32x4(loadTail_f32x4(input, length - i, -Infinity), factor, term);
+    const power = exponential_f32x4(x, low, l2e, round, l2, l2r, c6, c5, c4, c3, c2, c1);
+    storeTail_f32x4(output, power, length - i);
+    sum_f32x4 = f32x4.add(sum_f32x4, power);
+  }
+  return sumLanes(sum_f32x4);
+}
+
+function multiplyRow(row: usize, length: i32, factor: f32): void {
+  const factor_f32x4 = f32x4.splat(factor);
+  let i: i32 = 0;
+  for (; i + 2 * LANES <= length; i += 2 * LANES) {
+    v128.store(row, f32x4.mul(v128.load(row), factor_f32x4));
+    v128.store(row, f32x4.mul(v128.load(row, 16), factor_f32x4), 16);
+    row += 32;
+  }
+  for (; i + LANES <= length; i += LANES) {
+    v128.store(row, f32x4.mul(v128.load(row), factor_f32x4));
+    row += 16;
+  }
+  if (i < length) storeTail_f32x4(row, f32x4.mul(loadTail_f32x4(row, length - i, 0), factor_f32x4), length - i);
 }
 
 /** Adds the mask to up to four values of a row, or puts -infinity where a boolean mask has 0. */
