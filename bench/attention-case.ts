@@ -2,7 +2,7 @@ import * as naive from "#baselines/naive";
 import * as tuned from "#baselines/tuned";
 import { affordableWork, type Case, type Entry } from "./case.ts";
 import { type ExpectedRow, expectAttention, findMismatch, sampleRows } from "./check.ts";
-import type { Contender } from "./ours.ts";
+import type { Contender, Engine } from "./ours.ts";
 import type { AttentionInputs, AttentionSize } from "./problem.ts";
 import { createRandom } from "./random.ts";
 
@@ -59,14 +59,23 @@ export function createBaselines(
   ];
 }
 
-/** Tensors of the engine in and out: what is timed is the operator, not copies. */
 function createOurs(
   { engine, name, kernels, threads }: Contender,
   inputs: AttentionInputs,
   size: AttentionSize,
   rows: readonly ExpectedRow[],
 ): { entry: Entry; dispose(): void } {
-  const { B, H, K, L, S, E, causal } = size;
+  const { run, check, dispose } = loadAttention(engine, inputs, size, () => rows);
+  return { entry: { name, group: "ours", kernels, threads, work: countFlops(size), run, check }, dispose };
+}
+
+/** Tensors of the engine in and out: what is timed is the operator, not copies. */
+export function loadAttention(
+  engine: Engine,
+  inputs: AttentionInputs,
+  { B, H, K, L, S, E, causal }: AttentionSize,
+  expect: () => readonly ExpectedRow[],
+): { run(): void; check(): string | undefined; dispose(): void } {
   const query = engine.tensor([B, H, L, E]);
   const key = engine.tensor([B, K, S, E]);
   const value = engine.tensor([B, K, S, E]);
@@ -78,10 +87,10 @@ function createOurs(
   const check = () => {
     out.data.fill(Number.NaN);
     run();
-    return findMismatch(out.data, rows);
+    return findMismatch(out.data, expect());
   };
   const dispose = () => [query, key, value, out].forEach((tensor) => void tensor.dispose());
-  return { entry: { name, group: "ours", kernels, threads, work: countFlops(size), run, check }, dispose };
+  return { run, check, dispose };
 }
 
 function createBaseline(

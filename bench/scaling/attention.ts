@@ -1,7 +1,6 @@
 /** Attention at one size, as a point of a chart. */
 import { createEngine } from "wasm-attention";
-import { countFlops, createAttentionInputs, expectRows } from "../attention-case.ts";
-import { findMismatch } from "../check.ts";
+import { countFlops, createAttentionInputs, expectRows, loadAttention } from "../attention-case.ts";
 import type { AttentionSize } from "../problem.ts";
 import type { Point } from "./point.ts";
 
@@ -11,26 +10,24 @@ export function createAttentionPoint(
   size: AttentionSize,
   threads: number,
 ): Point & { dispose(): Promise<void> } {
-  const { B, H, K, L, S, E, causal } = size;
   const engine = createEngine({ threads });
   const inputs = createAttentionInputs(size);
-  const query = engine.tensor([B, H, L, E]);
-  const key = engine.tensor([B, K, S, E]);
-  const value = engine.tensor([B, K, S, E]);
-  const out = engine.tensor([B, H, L, E]);
-  query.data.set(inputs.query);
-  key.data.set(inputs.key);
-  value.data.set(inputs.value);
-  const run = () => void engine.scaledDotProductAttentionSync(query, key, value, { causal, out });
+  const loaded = loadAttention(engine, inputs, size, () => expectRows(inputs, size));
   const { used } = engine.info().memory;
-  run();
+  loaded.run();
   const callBytes = engine.info().memory.peak - used;
   const check = () => {
-    out.data.fill(Number.NaN);
-    run();
-    const mismatch = findMismatch(out.data, expectRows(inputs, size));
+    const mismatch = loaded.check();
     if (mismatch !== undefined) throw new Error(`wrong result: ${JSON.stringify(size)}: ${mismatch}`);
   };
-  const name = `${x}, ${threads} threads`;
-  return { name, x, threads, callBytes, work: countFlops(size), run, check, dispose: () => engine.dispose() };
+  return {
+    name: `${x}, ${threads} threads`,
+    x,
+    threads,
+    callBytes,
+    work: countFlops(size),
+    run: loaded.run,
+    check,
+    dispose: () => engine.dispose(),
+  };
 }
