@@ -80,7 +80,7 @@ export class Engine {
   async scaledDotProductAttention(query: TensorLike, ...args: AttentionArguments): Promise<AttentionResult> {
     const signal = optionsOf(args)?.signal;
     signal?.throwIfAborted();
-    return this.#runtime.run(attentionCall(query, args, this.#runtime.memory), signal);
+    return this.#runtime.run(attentionCall(query, args, this.#runtime), signal);
   }
 
   /** Scaled dot-product attention here and now; see the function of that name. */
@@ -96,7 +96,7 @@ export class Engine {
     options?: AttentionOptions,
   ): AttentionResult;
   scaledDotProductAttentionSync(query: TensorLike, ...args: AttentionArguments): AttentionResult {
-    return this.#runtime.runSync(attentionCall(query, args, this.#runtime.memory));
+    return this.#runtime.runSync(attentionCall(query, args, this.#runtime));
   }
 
   /** Attention over disjoint sets of keys becomes attention over all of them; see the function of that name. */
@@ -113,12 +113,12 @@ export class Engine {
   /** Matrix product; see the function of that name. */
   async matmul(a: TensorLike, b: TensorLike, options?: MatmulOptions): Promise<Tensor> {
     options?.signal?.throwIfAborted();
-    return this.#runtime.run(matmulCall(a, b, options), options?.signal);
+    return this.#runtime.run(matmulCall(a, b, options, this.#runtime.sizes), options?.signal);
   }
 
   /** Matrix product here and now; see the function of that name. */
   matmulSync(a: TensorLike, b: TensorLike, options?: MatmulOptions): Tensor {
-    return this.#runtime.runSync(matmulCall(a, b, options));
+    return this.#runtime.runSync(matmulCall(a, b, options, this.#runtime.sizes));
   }
 
   /** Softmax; see the function of that name. */

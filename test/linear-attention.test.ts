@@ -5,6 +5,7 @@ import { linearAttention as reference } from "wasm-attention/reference";
 import { linearAttentionCall } from "../dist/calls/linear-attention.js";
 import { bind, copyIn, inputsOf } from "../dist/engine/block.js";
 import { Executor } from "../dist/engine/executor.js";
+import { kernelSizes } from "../dist/engine/generated/kernels.js";
 import { compileKernels } from "../dist/engine/kernel-sets.js";
 import { LinearMemory } from "../dist/engine/linear-memory.js";
 import {
@@ -374,7 +375,7 @@ describe("bits do not depend on", () => {
 
   it("is tested with tiles of several steps", () => {
     for (const one of [long, longWithoutDelta]) {
-      const [stage] = linearAttentionCall(...asHeads(one)).program.stages;
+      const [stage] = linearAttentionCall(...asHeads(one), kernelSizes.strict).program.stages;
       expect(stage!.steps).toBeGreaterThan(1);
       expect(stage!.tiles).toBeGreaterThan(2);
     }
@@ -419,15 +420,21 @@ describe("bits do not depend on", () => {
     const beta = uniform([B, K, L, 1], 6, 0, 1);
     const flat = ({ data, shape }: FloatTensor) => ({ data, shape: shape.slice(0, 3) });
     const before = engine.runtime.runSync(
-      linearAttentionCall(query, key, value, { ...terms, beta: flat(beta) }),
+      linearAttentionCall(query, key, value, { ...terms, beta: flat(beta) }, engine.runtime.sizes),
     );
     const after = engine.runtime.runSync(
-      linearAttentionCall(behind(query), behind(key), behind(value), {
-        layout: "BLHE",
-        decay: behind(terms.decay),
-        eraseGate: behind(terms.eraseGate),
-        beta: flat(behind(beta)),
-      }),
+      linearAttentionCall(
+        behind(query),
+        behind(key),
+        behind(value),
+        {
+          layout: "BLHE",
+          decay: behind(terms.decay),
+          eraseGate: behind(terms.eraseGate),
+          beta: flat(behind(beta)),
+        },
+        engine.runtime.sizes,
+      ),
     );
     expectSameBits(after.output.data, behind(before.output).data, "output");
     expectSameBits(after.state.data, before.state.data, "state");
@@ -436,7 +443,7 @@ describe("bits do not depend on", () => {
   it("whether a tile is run again from its first step, as after the death of a worker", () => {
     for (const kernels of kernelSets) {
       const [B, , K, , E, V] = long.sizes;
-      const { program } = linearAttentionCall(...asHeads(long));
+      const { program } = linearAttentionCall(...asHeads(long), kernelSizes[kernels]);
       const memory = new LinearMemory(false, 2 ** 28);
       const executor = new Executor(compileKernels(kernels, false), memory.memory);
       const block = bind(program, memory, 2);

@@ -21,6 +21,7 @@ import {
   whyAlone,
 } from "./engine-options.ts";
 import { Executor } from "./executor.ts";
+import { type KernelSizes, kernelSizes } from "./generated/kernels.ts";
 import { type ChosenKernels, chooseKernels, compileKernels } from "./kernel-sets.ts";
 import { LinearMemory } from "./linear-memory.ts";
 import { soon } from "./platform.ts";
@@ -50,6 +51,8 @@ interface SlicedJob {
 export class Runtime {
   readonly memory: LinearMemory;
   readonly kernels: ChosenKernels;
+  /** The sizes of these kernels, which plans are made for. */
+  readonly sizes: KernelSizes;
   /** Threads that compute together; 0 = this one only. */
   readonly threads: number;
   /** Why there are no workers, where there are none. */
@@ -71,6 +74,7 @@ export class Runtime {
   constructor(options: EngineOptions = {}) {
     checkEngineOptions(options);
     this.kernels = chooseKernels(options.kernels);
+    this.sizes = kernelSizes[this.kernels.set];
     const limit = checkMemory(options.maxMemory);
     this.queueLimit = checkQueue(options.queueLimit);
     const threads = countThreads(options.threads);

@@ -83,7 +83,8 @@ export function linearAttention(
   options: RunOptions = {},
 ): LinearAttentionOutputs {
   checkRunOptions(options);
-  return engineFor(options).runtime.runSync(planLinearAttention(inputs, attributes));
+  const { runtime } = engineFor(options);
+  return runtime.runSync(planLinearAttention(inputs, attributes, runtime.sizes));
 }
 
 /**
@@ -115,5 +116,6 @@ export async function linearAttentionAsync(
 ): Promise<LinearAttentionOutputs> {
   checkRunOptions(options);
   options.signal?.throwIfAborted();
-  return engineFor(options).runtime.run(planLinearAttention(inputs, attributes), options.signal);
+  const { runtime } = engineFor(options);
+  return runtime.run(planLinearAttention(inputs, attributes, runtime.sizes), options.signal);
 }
