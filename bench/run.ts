@@ -12,7 +12,7 @@ import { describeMachine } from "./machine.ts";
 import { createMatmulCase } from "./matmul-case.ts";
 import { type Candidate, measureInTurn, type Patience } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
-import { type Contender, createContenders, type KernelSet } from "./ours.ts";
+import { type Contender, createContenders, type PeakSet } from "./ours.ts";
 import { peakFolder, resultsFile } from "./paths.ts";
 import { compilePeak } from "./peak/compile.ts";
 import { createPeak, type Peak, runsHere } from "./peak/peak.ts";
@@ -20,7 +20,7 @@ import { formatCase, formatMachine } from "./print.ts";
 import { type Shape, shapes } from "./shapes.ts";
 import { createSoftmaxCase } from "./softmax-case.ts";
 
-type Peaks = Partial<Record<KernelSet, Peak>>;
+type Peaks = Partial<Record<PeakSet, Peak>>;
 
 const thorough: Patience = { rounds: 15, milliseconds: 60 };
 const quick: Patience = { rounds: 4, milliseconds: 20 };
@@ -42,8 +42,9 @@ function main(args: string[]): number {
   }
 
   const machine = describeMachine();
-  const peaks = createPeaks();
-  const contenders = createContenders(Object.keys(peaks) as KernelSet[], machine.cores);
+  const peaks = createPeaks(options.wide ? ["relaxed"] : ["strict", "relaxed"]);
+  const sets = options.wide ? (["wide"] as const) : (Object.keys(peaks) as PeakSet[]);
+  const contenders = createContenders(sets, machine.cores);
   print(`${formatMachine(machine)}\n`);
 
   const figures: CaseFigures[] = [];
@@ -58,7 +59,8 @@ function main(args: string[]): number {
   print(legend);
   for (const { engine } of contenders) engine.dispose();
 
-  const file = options.json ?? (options.quick || options.only.length > 0 ? undefined : resultsFile());
+  const file =
+    options.json ?? (options.quick || options.wide || options.only.length > 0 ? undefined : resultsFile());
   if (file !== undefined) {
     const command = ["npm run bench", ...(args.length > 0 ? ["--", ...args] : [])].join(" ");
     const loops = Object.fromEntries(Object.entries(peaks).map(([set, peak]) => [set, peak.loop]));
@@ -81,10 +83,10 @@ function isWanted(text: string, only: readonly string[]): boolean {
   return only.length === 0 || only.some((part) => text.includes(part));
 }
 
-/** The peak of every kernel set that this V8 accepts. */
-function createPeaks(): Peaks {
+/** The peak of every one of these kernel sets that this V8 accepts. */
+function createPeaks(sets: readonly PeakSet[]): Peaks {
   const peaks: Peaks = {};
-  for (const set of ["strict", "relaxed"] as const) {
+  for (const set of sets) {
     const bytes = compilePeak(set, peakFolder);
     if (runsHere(bytes)) peaks[set] = createPeak(set, bytes);
     else console.error(`${set} kernels: not on this Node version`);
@@ -113,7 +115,7 @@ function isRight({ kind, name, entries }: Case): boolean {
 }
 
 function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): CaseFigures {
-  const sets = Object.entries(peaks) as [KernelSet, Peak][];
+  const sets = Object.entries(peaks) as [PeakSet, Peak][];
   const peakCandidates = sets.map(
     ([set, { flops, run }]): Candidate => ({ name: `peak ${set}`, work: flops, run }),
   );

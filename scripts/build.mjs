@@ -26,7 +26,8 @@ run(bin("tsc"), "-p", "tsconfig.json", "--removeComments");
 run(bin("tsc"), "-p", "tsconfig.json", "--emitDeclarationOnly", "--noCheck");
 fs.mkdirSync("dist/kernels", { recursive: true });
 // The wide kernels are of no use without the flag that the engine sets for them: they have no file of their own.
-for (const set of ["strict", "relaxed"]) fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
+for (const set of ["strict", "relaxed"])
+  fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
 if (fs.existsSync("dist/cli/main.js")) fs.chmodSync("dist/cli/main.js", 0o755);
 
 /** Compiling the kernels takes seconds: only when a source, the compiler or its settings changed. */

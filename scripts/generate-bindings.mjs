@@ -57,7 +57,7 @@ function writer({ name, fields }) {
   return `function write${name}(\n  p: ${name}Parameters, u32: Uint32Array, ${f32}: Float32Array, at: number, addresses: readonly number[],\n): void {\n${lines.join("\n")}\n}\n`;
 }
 
-/** The binaries as base64, and the sizes that planning needs. */
+/** The binaries as hexadecimal digits, and the sizes that planning needs. */
 export function writeKernels(sets, folder, target) {
   const { KEY_BLOCK, DEPTH_BLOCK } = sizesOf("strict");
   const sizes = sets.map((set) => {
@@ -66,7 +66,7 @@ export function writeKernels(sets, folder, target) {
   });
   const entries = sets.map((set) => {
     const bytes = fs.readFileSync(path.join(folder, `${set}.wasm`));
-    return `  ${set}: "${bytes.toString("base64")}",`;
+    return `  ${set}: "${bytes.toString("hex")}",`;
   });
   write(
     target,

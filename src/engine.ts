@@ -23,6 +23,7 @@ import { AttentionError } from "./errors.ts";
 import type { KVCache } from "./kv-cache.ts";
 import type { Tensor } from "./tensor.ts";
 import { describe, type TensorLike } from "./tensor-like.ts";
+import { judgeWide } from "./trial/wide.ts";
 import { checkWhole } from "./validate/options.ts";
 
 export type { EngineOptions } from "./engine/engine-options.ts";
@@ -201,7 +202,8 @@ export class Engine {
 const WARM_UP_CALLS = 10;
 
 /**
- * Makes an engine. This is synchronous and quick: threads start when the first call needs them.
+ * Makes an engine. This is synchronous and quick, but for the first with `kernels: "wide"`: threads start when the first
+ * call needs them.
  *
  * @throws AttentionError `ERR_OPTION` for an option that does not exist or a value out of range, `ERR_UNSUPPORTED`
  *   where the kernels asked for do not run here
@@ -219,5 +221,5 @@ const WARM_UP_CALLS = 10;
  * ```
  */
 export function createEngine(options: EngineOptions = {}): Engine {
-  return new Engine(new Runtime(options));
+  return new Engine(new Runtime(options, judgeWide));
 }

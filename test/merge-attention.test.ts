@@ -1,9 +1,8 @@
 /** Attention over parts of the keys, merged: against attention over all of them, and against the float64 merge. */
 import { describe, expect, it } from "vitest";
-import { alibiSlopes, tensor } from "wasm-attention";
+import { alibiSlopes, createEngine, tensor } from "wasm-attention";
 import { mergeAttention, scaledDotProductAttention } from "wasm-attention/reference";
 import { Program } from "../src/engine/program.ts";
-import { Runtime } from "../src/engine/runtime.ts";
 import { addMerge } from "../src/plan/merge.ts";
 import { headLayout } from "../src/validate/heads.ts";
 import { expectAccurate, expectSameBits, plainTolerance } from "./accuracy.ts";
@@ -484,7 +483,7 @@ describe.each(kernelSets)("inside another program, %s", (kernels) => {
   const sums = uniform([3 * rows], 6, 1, 100).data;
 
   it("parts lie within one operand, with sums beside their maxima", () => {
-    const runtime = new Runtime({ threads: 0, kernels });
+    const { runtime } = createEngine({ threads: 0, kernels });
     const [output, logSumExp] = [new Float32Array(rows * V), new Float32Array(rows)];
     const program = new Program("test");
     const [all, allMaxima, allSums] = [program.input(memory), program.input(maxima), program.input(sums)];
