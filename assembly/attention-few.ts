@@ -3,7 +3,7 @@
 // only. So here, for the scores, the lanes are keys, transposed 4 x 4 on their way from memory, or 4 queries without the
 // other 4; and for the product with the values, columns of V. Every sum adds its terms in the order in which the tiles of 8 lanes do: the bits are the same.
 //
-// Scores arrive as the softmax and the options want them, [keys][8], of which the second half is not used. Sums are kept
+// Scores arrive as the softmax and the options want them, [keys][PANEL], of which the second half is not used. Sums are kept
 // as rows, [queries][V].
 
 import {

@@ -1,5 +1,6 @@
-// A panel: 8 query rows side by side in the lanes, with all that attention carries for them from one block of keys to
-// the next. It lives in the caller's scratch: this header, then the packed queries [E][8], then the sums [V][8].
+// A panel: PANEL query rows side by side in the lanes, with all that attention carries for them from one block of keys to
+// the next. It lives in the caller's scratch: this header, then the packed queries [E][PANEL], then the sums
+// [V][PANEL].
 //
 // Rows of one key/value head are numbered g * L + i over the g query heads that share it, so that a panel may hold
 // several heads of a group (with one query each while decoding). Lanes past the last row repeat it, with its
@@ -18,38 +19,38 @@ export const ROOT_NORM: i32 = 2;
 /** Norms below this count as this, as in PyTorch's cosine similarity. */
 export const SMALLEST_NORM: f32 = 1e-12;
 
-// Header: one field of 8 lanes each. Addresses of the lane's rows:
+// Header: one field of PANEL lanes each. Addresses of the lane's rows:
 const OUTPUT: usize = 0;
-const LOG_SUM_EXP: usize = 32;
-const WEIGHTS: usize = 64;
-const SCORES: usize = 96;
-const MASK: usize = 128;
-const BIAS: usize = 160;
-const SECOND_BIAS: usize = 192;
+const LOG_SUM_EXP: usize = PANEL_BYTES;
+const WEIGHTS: usize = 2 * PANEL_BYTES;
+const SCORES: usize = 3 * PANEL_BYTES;
+const MASK: usize = 4 * PANEL_BYTES;
+const BIAS: usize = 5 * PANEL_BYTES;
+const SECOND_BIAS: usize = 6 * PANEL_BYTES;
 /** The entry of distance 0 in the head's row of the relative bias. */
-const RELATIVE: usize = 224;
+const RELATIVE: usize = 7 * PANEL_BYTES;
 /** The row of block kinds, and the query's row inside its block. */
-const BLOCKS: usize = 256;
-const BLOCK_ROW: usize = 288;
+const BLOCKS: usize = 8 * PANEL_BYTES;
+const BLOCK_ROW: usize = 9 * PANEL_BYTES;
 // Numbers of the lane:
-const POSITION: usize = 320;
-const SLOPE: usize = 352;
+const POSITION: usize = 10 * PANEL_BYTES;
+const SLOPE: usize = 11 * PANEL_BYTES;
 /** Keys a lane may attend: from FIRST (inclusive) to END (exclusive). */
-const FIRST: usize = 384;
-const END: usize = 416;
-const MAXIMUM: usize = 448;
-const SUM: usize = 480;
-const CORRECTION: usize = 512;
-const NORM: usize = 544;
+const FIRST: usize = 12 * PANEL_BYTES;
+const END: usize = 13 * PANEL_BYTES;
+const MAXIMUM: usize = 14 * PANEL_BYTES;
+const SUM: usize = 15 * PANEL_BYTES;
+const CORRECTION: usize = 16 * PANEL_BYTES;
+const NORM: usize = 17 * PANEL_BYTES;
 // Header: one value for the panel.
 /** Keys that some lane attends, and keys that every lane attends. */
-const SOME_FIRST: usize = 576;
-const SOME_END: usize = 580;
-const EVERY_FIRST: usize = 584;
-const EVERY_END: usize = 588;
+const SOME_FIRST: usize = 18 * PANEL_BYTES;
+const SOME_END: usize = SOME_FIRST + 4;
+const EVERY_FIRST: usize = SOME_FIRST + 8;
+const EVERY_END: usize = SOME_FIRST + 12;
 /** Queries of a panel that has few, else 0; and bytes of the lanes that count. */
-const FEW_QUERIES: usize = 592;
-const USED_BYTES: usize = 596;
+const FEW_QUERIES: usize = SOME_FIRST + 16;
+const USED_BYTES: usize = SOME_FIRST + 20;
 const QUERIES: usize = PANEL_HEADER;
 
 // @ts-ignore: decorator
@@ -122,7 +123,7 @@ export function everyEnd(panel: usize): i32 { return load<i32>(panel, EVERY_END)
 // @ts-ignore: decorator
 @inline
 export function fewQueriesOf(panel: usize): i32 { return load<i32>(panel, FEW_QUERIES); }
-/** Bytes of a row of lanes that counts: all 8, or the first 4. */
+/** Bytes of a row of lanes that counts: all, or the first 4. */
 // @ts-ignore: decorator
 @inline
 export function usedBytes(panel: usize): usize { return load<u32>(panel, USED_BYTES); }
@@ -244,19 +245,19 @@ function queryRow(p: AttentionParameters, entry: i32, kvHead: i32, row: i32): us
   return p.query + entry * p.queryBatchStride + head * p.queryHeadStride + i * p.queryRowStride;
 }
 
-/** Packs 8 query rows as [E][8]; for cosine and root-norm also takes their norms. */
+/** Packs PANEL query rows as [E][PANEL]; for cosine and root-norm also takes their norms. */
 function packQueries(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
   const last = p.group * queryLengthOf(p, entry) - 1;
   const queries = panel + QUERIES;
-  for (let half: i32 = 0; half < 2; half++) {
-    const row = first + half * 4;
+  for (let lane: i32 = 0; lane < PANEL; lane += LANES) {
+    const row = first + lane;
     packLanes(
       p.headSize,
       queryRow(p, entry, kvHead, min(row, last)),
       queryRow(p, entry, kvHead, min(row + 1, last)),
       queryRow(p, entry, kvHead, min(row + 2, last)),
       queryRow(p, entry, kvHead, min(row + 3, last)),
-      queries + half * 16,
+      queries + (lane << 2),
     );
   }
   if (p.similarity == 0) return;
@@ -270,13 +271,13 @@ function packQueries(p: AttentionParameters, panel: usize, entry: i32, kvHead: i
 /** Cosine: unit queries, so that no product of large norms overflows. */
 function normalize(p: AttentionParameters, panel: usize): void {
   const smallest = f32x4.splat(SMALLEST_NORM);
-  const norm0 = f32x4.pmax(v128.load(panel, NORM), smallest);
-  const norm1 = f32x4.pmax(v128.load(panel, NORM + 16), smallest);
-  let query = panel + QUERIES;
-  for (let k: i32 = 0; k < p.headSize; k++) {
-    v128.store(query, f32x4.div(v128.load(query), norm0));
-    v128.store(query, f32x4.div(v128.load(query, 16), norm1), 16);
-    query += PANEL_BYTES;
+  for (let lanes: usize = 0; lanes < PANEL_BYTES; lanes += 16) {
+    const norm = f32x4.pmax(v128.load(panel + lanes, NORM), smallest);
+    let query = panel + QUERIES + lanes;
+    for (let k: i32 = 0; k < p.headSize; k++) {
+      v128.store(query, f32x4.div(v128.load(query), norm));
+      query += PANEL_BYTES;
+    }
   }
 }
 
@@ -296,8 +297,8 @@ export function finishPanel(p: AttentionParameters, panel: usize): void {
   const few = fewQueriesOf(panel);
   if (few > 0) writeRows(p.valueSize, sums, few, inverse(v128.load(panel, SUM)), panel);
   else {
-    writeLanes(p.valueSize, sums, inverse(v128.load(panel, SUM)), panel);
-    writeLanes(p.valueSize, sums + 16, inverse(v128.load(panel, SUM + 16)), panel + 16);
+    for (let lanes: usize = 0; lanes < PANEL_BYTES; lanes += 16)
+      writeLanes(p.valueSize, sums + lanes, inverse(v128.load(panel + lanes, SUM)), panel + lanes);
   }
   if (p.logSumExp) {
     for (let lane: usize = 0; lane < usedBytes(panel); lane += 4) finishRow(p, panel + lane);
@@ -332,7 +333,7 @@ function writeRows(size: i32, sums: usize, count: i32, factors: v128, panel: usi
   }
 }
 
-/** Four lanes of [V][8] become four rows of the output: 4 x 4 transposes, then one column at a time. */
+/** Four lanes of [V][PANEL] become four rows of the output: 4 x 4 transposes, then one column at a time. */
 function writeLanes(size: i32, sums: usize, factor: v128, lanes: usize): void {
   const row0: usize = load<u32>(lanes, OUTPUT);
   const row1: usize = load<u32>(lanes, OUTPUT + 4);

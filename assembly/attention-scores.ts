@@ -1,8 +1,8 @@
-// Scores of a block of keys against a panel of queries, [keys][8]: the product, then what the options do to it, in
+// Scores of a block of keys against a panel of queries, [keys][PANEL]: the product, then what the options do to it, in
 // the order of the definition: similarity and scale, softcap, additive masks, slopes and relative bias, boolean mask and
 // block mask, keys outside a lane's range.
 
-import { scoreTile1x8, scoreTile2x8, scoreTile3x8, scoreTile4x8, scoreTile5x8, scoreTile6x8 } from "./generated/tiles";
+import { scoreTile1, scoreTile2, scoreTile3, scoreTile4, scoreTile5, scoreTile6 } from "./generated/tiles";
 import {
   biasesOf, blockRowsOf, blocksOf, COSINE, endKeysOf, everyEnd, everyFirst, fewQueriesOf, firstKeysOf, masksOf, normOf,
   normsOf, positionsOf, queriesOf, relativeOf, scoreRowsOf, secondBiasesOf, slopesOf, SMALLEST_NORM, usedBytes,
@@ -12,7 +12,7 @@ import { hyperbolicTangent_f32x4 } from "./hyperbolic-tangent";
 import { FLOAT32 } from "./pages";
 import { AttentionParameters } from "./parameters";
 import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { BLOCK_BYTES, PANEL_BYTES, ROWS } from "./tile-sizes";
+import { BLOCK_BYTES, PAIR_BYTES, PANEL_BYTES, ROWS } from "./tile-sizes";
 
 /** Stages at which scores can be asked for. */
 const CAPPED: i32 = 1;
@@ -78,12 +78,12 @@ function multiplyKeys(p: AttentionParameters, panel: usize, keys: usize, count: 
 
 function scoreRows(height: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize): void {
   switch (height) {
-    case 6: return scoreTile6x8(depth, a, stride, b, c);
-    case 5: return scoreTile5x8(depth, a, stride, b, c);
-    case 4: return scoreTile4x8(depth, a, stride, b, c);
-    case 3: return scoreTile3x8(depth, a, stride, b, c);
-    case 2: return scoreTile2x8(depth, a, stride, b, c);
-    default: return scoreTile1x8(depth, a, stride, b, c);
+    case 6: return scoreTile6(depth, a, stride, b, c);
+    case 5: return scoreTile5(depth, a, stride, b, c);
+    case 4: return scoreTile4(depth, a, stride, b, c);
+    case 3: return scoreTile3(depth, a, stride, b, c);
+    case 2: return scoreTile2(depth, a, stride, b, c);
+    default: return scoreTile1(depth, a, stride, b, c);
   }
 }
 
@@ -92,9 +92,10 @@ function scaleScores(p: AttentionParameters, panel: usize, keys: usize, count: i
   if (p.similarity != 0) return divideByNorms(p, panel, keys, count, scores);
   const scale = f32x4.splat(p.scale);
   const end = scores + count * PANEL_BYTES;
-  for (; scores < end; scores += PANEL_BYTES) {
-    v128.store(scores, f32x4.mul(v128.load(scores), scale));
-    v128.store(scores, f32x4.mul(v128.load(scores, 16), scale), 16);
+  for (; scores < end; scores += PAIR_BYTES) {
+    const first = v128.load(scores), second = v128.load(scores, 16);
+    v128.store(scores, f32x4.mul(first, scale));
+    v128.store(scores, f32x4.mul(second, scale), 16);
   }
 }
 
@@ -295,7 +296,7 @@ function excludeKeys(panel: usize, from: i32, count: i32, scores: usize): void {
   }
 }
 
-/** Writes a block, [keys][8], into rows of the lanes' own, whose addresses stand at `lanes`. */
+/** Writes a block, [keys][PANEL], into rows of the lanes' own, whose addresses stand at `lanes`. */
 export function storeRows(lanes: usize, used: usize, from: i32, count: i32, scores: usize): void {
   for (let half: usize = 0; half < used; half += 16) {
     const rows = lanes + half;

@@ -1,20 +1,26 @@
-// The online softmax of a block of scores, [keys][8]: lanes are queries, so nothing is reduced across lanes.
+// The online softmax of a block of scores, [keys][PANEL]: lanes are queries, so nothing is reduced across lanes.
 
-import { correctionsOf, denominatorsOf, fewQueriesOf, maximaOf } from "./attention-panel";
+import { correctionsOf, denominatorsOf, fewQueriesOf, maximaOf, usedBytes } from "./attention-panel";
 import { hasTerms } from "./attention-scores";
+import { softmaxPair } from "./attention-softmax-pair";
 import {
   coefficient2, coefficient3, coefficient4, coefficient5, coefficient6, exponential_f32x4, exponentialOnce_f32x4, ln2, ln2Rest,
   log2e, lowest, one, rounder,
 } from "./exponential";
 import { AttentionParameters } from "./parameters";
 import { madd_f32x4 } from "./simd";
-import { BLOCK_BYTES, PANEL_BYTES } from "./tile-sizes";
+import { BLOCK_BYTES, PAIR_BYTES, PANEL_BYTES, WIDE_REGISTERS } from "./tile-sizes";
 
 /** Turns a block of scores into exponentials, and moves maximum, denominator and correction along. */
 export function softmaxBlock(p: AttentionParameters, panel: usize, count: i32, scores: usize): void {
   const scale: f32 = p.finalScores ? 1 : p.scale;
-  softmaxLanes(panel, count, scores, scale, hasTerms(p));
-  if (fewQueriesOf(panel) == 0) softmaxLanes(panel + 16, count, scores + 16, scale, hasTerms(p));
+  if (WIDE_REGISTERS && fewQueriesOf(panel) == 0 && !hasTerms(p)) {
+    for (let lanes: usize = 0; lanes < PANEL_BYTES; lanes += PAIR_BYTES)
+      softmaxPair(panel + lanes, count, scores + lanes, scale);
+    return;
+  }
+  for (let lanes: usize = 0; lanes < usedBytes(panel); lanes += 16)
+    softmaxLanes(panel + lanes, count, scores + lanes, scale, hasTerms(p));
 }
 
 /**
@@ -41,7 +47,7 @@ function largestScores(scores: usize, count: i32): v128 {
 }
 
 /** A lane that has seen no key yet subtracts 0, as -infinity - -infinity is NaN. */
-function finite(maximum: v128): v128 {
+export function finite(maximum: v128): v128 {
   return v128.andnot(maximum, f32x4.eq(maximum, f32x4.splat(-Infinity)));
 }
 
@@ -77,8 +83,7 @@ function exponentiateWithRests(scores: usize, count: i32, shift: v128): v128 {
 
 /** Turns a block of scores into weights, once maximum and denominator are final. */
 export function weighBlock(p: AttentionParameters, panel: usize, count: i32, scores: usize): void {
-  weighLanes(p, panel, count, scores);
-  if (fewQueriesOf(panel) == 0) weighLanes(p, panel + 16, count, scores + 16);
+  for (let lanes: usize = 0; lanes < usedBytes(panel); lanes += 16) weighLanes(p, panel + lanes, count, scores + lanes);
 }
 
 /** e^(score - maximum) / denominator; 0 for an excluded key, even where the denominator is NaN. */

@@ -1,7 +1,7 @@
 // The product of a block of exponentials with V, added to a panel's sums. Where a key is not attended by every lane, a
 // value that is NaN or infinite must not reach the others as 0 times it: then, and only then, the values are selected.
 
-import { valueTile1x8, valueTile2x8, valueTile3x8, valueTile4x8, valueTile5x8, valueTile6x8 } from "./generated/tiles";
+import { valueTile1, valueTile2, valueTile3, valueTile4, valueTile5, valueTile6 } from "./generated/tiles";
 import { correctionsOf, everyEnd, everyFirst, fewQueriesOf, sumsOf, usedBytes } from "./attention-panel";
 import { addFewValues } from "./attention-few";
 import { attendingLanes } from "./attention-scores";
@@ -30,12 +30,12 @@ export function addValues(
 
 function addColumns(height: i32, depth: i32, a: usize, stride: usize, b: usize, c: usize, correction: usize): void {
   switch (height) {
-    case 6: return valueTile6x8(depth, a, stride, b, c, correction);
-    case 5: return valueTile5x8(depth, a, stride, b, c, correction);
-    case 4: return valueTile4x8(depth, a, stride, b, c, correction);
-    case 3: return valueTile3x8(depth, a, stride, b, c, correction);
-    case 2: return valueTile2x8(depth, a, stride, b, c, correction);
-    default: return valueTile1x8(depth, a, stride, b, c, correction);
+    case 6: return valueTile6(depth, a, stride, b, c, correction);
+    case 5: return valueTile5(depth, a, stride, b, c, correction);
+    case 4: return valueTile4(depth, a, stride, b, c, correction);
+    case 3: return valueTile3(depth, a, stride, b, c, correction);
+    case 2: return valueTile2(depth, a, stride, b, c, correction);
+    default: return valueTile1(depth, a, stride, b, c, correction);
   }
 }
 

@@ -1,10 +1,10 @@
-// Fused attention: softmax(scale q k^T + masks) v for some panels of 8 queries of one key/value head, a step of keys a
+// Fused attention: softmax(scale q k^T + masks) v for some panels of PANEL queries of one key/value head, a step of keys a
 // call. No L x S matrix exists; keys are taken in blocks of KEY_BLOCK with the online softmax (Milakov and
 // Gimelshein 2018; Dao et al. 2022, FlashAttention):
 //
 //   for each block of keys                       keys and values of the block: read once for all panels, stay in L1
-//     for each panel                             queries [E][8], sums [V][8]: 4 KiB at E = V = 64, stay in L1
-//       scores[key][8] = scale k q + masks       register tiles of ROWS keys, k read row by row in place
+//     for each panel                             queries [E][PANEL], sums [V][PANEL]: 4 KiB at E = V = 64, stay in L1
+//       scores[key][PANEL] = scale k q + masks       register tiles of ROWS keys, k read row by row in place
 //       m' = max(m, scores); c = e^(m - m')      lanes are queries: nothing is reduced across lanes
 //       p = e^(scores - m'); l = l c + sum p
 //       sums[v][8] = sums c + p v                register tiles of ROWS columns of V; p is packed already

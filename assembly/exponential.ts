@@ -11,21 +11,15 @@
 
 import { madd_f32x4 } from "./simd";
 
-/** Coefficients live in memory and are loaded into locals before a loop: V8 rebuilds a v128 constant at every use. */
+/**
+ * Coefficients live in memory and are loaded into locals before a loop: V8 rebuilds a v128 constant at every use. They are
+ * spread over the lanes as they are loaded, so that a register of 8 lanes takes no more of them.
+ */
 const table = memory.data<f32>(
   [
-    -88, -88, -88, -88,
-    1.44269502, 1.44269502, 1.44269502, 1.44269502,
-    12583039, 12583039, 12583039, 12583039,
-    0.693359375, 0.693359375, 0.693359375, 0.693359375,
-    -2.12194442e-4, -2.12194442e-4, -2.12194442e-4, -2.12194442e-4,
-    0.693147182, 0.693147182, 0.693147182, 0.693147182,
-    0.001381422160193324, 0.001381422160193324, 0.001381422160193324, 0.001381422160193324,
-    0.00836889911442995, 0.00836889911442995, 0.00836889911442995, 0.00836889911442995,
-    0.04166840389370918, 0.04166840389370918, 0.04166840389370918, 0.04166840389370918,
-    0.1666651964187622, 0.1666651964187622, 0.1666651964187622, 0.1666651964187622,
-    0.4999999403953552, 0.4999999403953552, 0.4999999403953552, 0.4999999403953552,
-    1, 1, 1, 1,
+    -88, 1.44269502, 12583039, 0.693359375, -2.12194442e-4, 0.693147182,
+    0.001381422160193324, 0.00836889911442995, 0.04166840389370918, 0.1666651964187622,
+    0.4999999403953552, 1,
   ],
   16,
 );
@@ -33,50 +27,50 @@ const table = memory.data<f32>(
 /** Below this everything is 0. */
 // @ts-ignore: decorator
 @inline
-export function lowest(): v128 { return v128.load(table); }
+export function lowest(): v128 { return v128.load_splat<f32>(table); }
 
 // @ts-ignore: decorator
 @inline
-export function log2e(): v128 { return v128.load(table, 16); }
+export function log2e(): v128 { return v128.load_splat<f32>(table, 4); }
 
 /** 1.5 * 2^23 + 127: adding it rounds to a whole number and biases that to a float's exponent. */
 // @ts-ignore: decorator
 @inline
-export function rounder(): v128 { return v128.load(table, 32); }
+export function rounder(): v128 { return v128.load_splat<f32>(table, 8); }
 
 /** ln2: whole for a fused step, which does not round in between; else its high bits, n times which is exact. */
 // @ts-ignore: decorator
 @inline
-export function ln2(): v128 { return ASC_FEATURE_RELAXED_SIMD ? v128.load(table, 80) : v128.load(table, 48); }
+export function ln2(): v128 { return ASC_FEATURE_RELAXED_SIMD ? v128.load_splat<f32>(table, 20) : v128.load_splat<f32>(table, 12); }
 
 /** What the high bits of ln2 leave. */
 // @ts-ignore: decorator
 @inline
-export function ln2Rest(): v128 { return v128.load(table, 64); }
+export function ln2Rest(): v128 { return v128.load_splat<f32>(table, 16); }
 
 // @ts-ignore: decorator
 @inline
-export function coefficient6(): v128 { return v128.load(table, 96); }
+export function coefficient6(): v128 { return v128.load_splat<f32>(table, 24); }
 
 // @ts-ignore: decorator
 @inline
-export function coefficient5(): v128 { return v128.load(table, 112); }
+export function coefficient5(): v128 { return v128.load_splat<f32>(table, 28); }
 
 // @ts-ignore: decorator
 @inline
-export function coefficient4(): v128 { return v128.load(table, 128); }
+export function coefficient4(): v128 { return v128.load_splat<f32>(table, 32); }
 
 // @ts-ignore: decorator
 @inline
-export function coefficient3(): v128 { return v128.load(table, 144); }
+export function coefficient3(): v128 { return v128.load_splat<f32>(table, 36); }
 
 // @ts-ignore: decorator
 @inline
-export function coefficient2(): v128 { return v128.load(table, 160); }
+export function coefficient2(): v128 { return v128.load_splat<f32>(table, 40); }
 
 // @ts-ignore: decorator
 @inline
-export function one(): v128 { return v128.load(table, 176); }
+export function one(): v128 { return v128.load_splat<f32>(table, 44); }
 
 /** e^x of four x <= 0. The constants are arguments so that the loop around it keeps them in registers. */
 // @ts-ignore: decorator

@@ -1,11 +1,11 @@
-// What one token does to a strip of the state: 8 columns of it, [keys][8], in one pass over its rows. A row is read and
+// What one token does to 8 columns of a strip of the state, [keys][PANEL], in one pass over its rows. A row is read and
 // written once: it forgets, takes in the token, and is read at once for the token's query and for the next token's key.
 //
 //   state[e] = decays[e] * state[e] + key[e] * written        two registers, in place
 //   read      += query[e] * state[e]                          the output
 //   retrieved += next[e] * state[e]                           what the delta rule will find under the next key
 //
-// written, read and retrieved stand in `lanes`, 8 numbers each, one after the other. Sums run in the order of e, from 0.
+// written, read and retrieved stand in `lanes`, a number for each column of the strip, one row after the other. Sums run in the order of e, from 0.
 
 import { madd_f32x4 } from "./simd";
 import { PANEL_BYTES } from "./tile-sizes";
@@ -89,7 +89,7 @@ function pairPass(
   decayStride: usize, lanes: usize,
 ): void {
   const first0 = v128.load(lanes), first1 = v128.load(lanes, 16);
-  const second0 = v128.load(lanes, 32), second1 = v128.load(lanes, 48);
+  const second0 = v128.load(lanes, PANEL_BYTES), second1 = v128.load(lanes, PANEL_BYTES + 16);
   let firstRead0 = f32x4.splat(0), firstRead1 = f32x4.splat(0);
   let secondRead0 = f32x4.splat(0), secondRead1 = f32x4.splat(0);
   for (let e: i32 = 0; e < depth; e++) {
@@ -126,8 +126,8 @@ function pairPass(
   const reads = lanes + PAIR_READ;
   v128.store(reads, firstRead0);
   v128.store(reads, firstRead1, 16);
-  v128.store(reads, secondRead0, 32);
-  v128.store(reads, secondRead1, 48);
+  v128.store(reads, secondRead0, PANEL_BYTES);
+  v128.store(reads, secondRead1, PANEL_BYTES + 16);
 }
 
 export function linearTokens2x8(

@@ -6,8 +6,8 @@
 //   S = S + k w^T
 //   output = scale S^T q                       for each query head of the group
 //
-// The columns of S know nothing of each other, under any of these rules: a tile is some strips of 8 columns of one head.
-// Its strips lie packed in scratch, [keys][8] each, from the first step to the last, so a tile that is run again, even
+// The columns of S know nothing of each other, under any of these rules: a tile is some strips of PANEL columns of one head.
+// Its strips lie packed in scratch, [keys][PANEL] each, from the first step to the last, so a tile that is run again, even
 // beside a thread that still runs it, begins with the past state and finds nothing changed. A step is some tokens:
 //
 //   for each block of tokens                   factors of the state and keys that retrieve, once for all strips
@@ -17,7 +17,7 @@
 // The chunked form (Yang et al. 2024), products of matrices for some tokens at a time, has no arithmetic to save, and
 // lost (bench/NOTES.md). Token by token, L tokens in one call and in many calls give the same bits.
 
-import { productTile1x8 } from "./generated/tiles";
+import { productTile1 } from "./generated/tiles";
 import { prepareTokens, retrievesOtherwise } from "./linear-attention-gates";
 import {
   deltaToken8, gatedDeltaToken8, gatedToken8, gatedTokens2x8, linearToken8, linearTokens2x8, PAIR_READ, READ,
@@ -26,7 +26,7 @@ import {
 import { multiplyRows } from "./matmul";
 import { LinearAttentionParameters } from "./parameters";
 import { loadSome_f32x4, storeSome_f32x4 } from "./simd";
-import { LANES, PANEL, PANEL_BYTES, ROWS } from "./tile-sizes";
+import { LANES, PAIR_BYTES, PANEL, PANEL_BYTES, ROWS } from "./tile-sizes";
 
 /** Scratch: lanes of the token at hand, and of other query heads; then a block's decays and retrieving keys; then strips. */
 const LANES_BYTES: usize = 4 * PANEL_BYTES;
@@ -66,8 +66,10 @@ function startStrips(p: LinearAttentionParameters, stateAt: usize, columns: i32,
     const count = min(PANEL, columns - c);
     let row = p.pastState + stateAt + (c << 2);
     for (let e: i32 = 0; e < p.headSize; e++) {
-      v128.store(strips, p.pastState ? loadSome_f32x4(row, count) : f32x4.splat(0));
-      v128.store(strips, p.pastState ? loadSome_f32x4(row + 16, count - LANES) : f32x4.splat(0), 16);
+      for (let lane: i32 = 0; lane < PANEL; lane += LANES) {
+        const at: usize = lane << 2;
+        v128.store(strips + at, p.pastState ? loadSome_f32x4(row + at, count - lane) : f32x4.splat(0));
+      }
       row += p.valueSize << 2;
       strips += PANEL_BYTES;
     }
@@ -79,8 +81,8 @@ function finishStrips(p: LinearAttentionParameters, stateAt: usize, columns: i32
     const count = min(PANEL, columns - c);
     let row = p.presentState + stateAt + (c << 2);
     for (let e: i32 = 0; e < p.headSize; e++) {
-      storeSome_f32x4(row, v128.load(strips), count);
-      storeSome_f32x4(row + 16, v128.load(strips, 16), count - LANES);
+      for (let lane: i32 = 0; lane < count; lane += LANES)
+        storeSome_f32x4(row + (lane << 2), v128.load(strips + (lane << 2)), count - lane);
       row += p.valueSize << 2;
       strips += PANEL_BYTES;
     }
@@ -105,7 +107,7 @@ function attendTokens(
     next = key;
     nextStride = p.keyRowStride;
   }
-  if (p.beta) productTile1x8(p.headSize, next, 0, 4, strip, lanes + RETRIEVED, 0, true);
+  if (p.beta) productTile1(p.headSize, next, 0, 4, strip, lanes + RETRIEVED, 0, true);
   // Without a delta a token need not know what the one before it left behind: two at a time.
   const pairs = p.beta == 0 && p.group == 1;
   let t = first;
@@ -133,24 +135,25 @@ function attendTokens(
 
 /** What is written under the token's key: its value, or with the delta rule what is missing of it. */
 function writeValue(p: LinearAttentionParameters, value: usize, beta: usize, count: i32, lanes: usize): void {
-  let value0 = loadSome_f32x4(value, count), value1 = loadSome_f32x4(value + 16, count - LANES);
-  if (p.beta) {
-    const factor = v128.load_splat<f32>(beta);
-    value0 = f32x4.mul(factor, f32x4.sub(value0, v128.load(lanes + RETRIEVED)));
-    value1 = f32x4.mul(factor, f32x4.sub(value1, v128.load(lanes + RETRIEVED, 16)));
+  for (let lane: i32 = 0; lane < PANEL; lane += LANES) {
+    const at: usize = lane << 2;
+    let written = loadSome_f32x4(value + at, count - lane);
+    if (p.beta) written = f32x4.mul(v128.load_splat<f32>(beta), f32x4.sub(written, v128.load(lanes + RETRIEVED + at)));
+    v128.store(lanes + at, written);
   }
-  v128.store(lanes, value0);
-  v128.store(lanes, value1, 16);
 }
 
 function attendToken(
   p: LinearAttentionParameters, strip: usize, key: usize, query: usize, decays: usize, next: usize, lanes: usize,
 ): void {
-  if (p.beta) {
-    if (p.decay) gatedDeltaToken8(p.headSize, strip, key, query, decays, next, lanes);
-    else deltaToken8(p.headSize, strip, key, query, next, lanes);
-  } else if (p.decay) gatedToken8(p.headSize, strip, key, query, decays, lanes);
-  else linearToken8(p.headSize, strip, key, query, lanes);
+  for (let end = strip + PANEL_BYTES; strip < end; strip += PAIR_BYTES) {
+    if (p.beta) {
+      if (p.decay) gatedDeltaToken8(p.headSize, strip, key, query, decays, next, lanes);
+      else deltaToken8(p.headSize, strip, key, query, next, lanes);
+    } else if (p.decay) gatedToken8(p.headSize, strip, key, query, decays, lanes);
+    else linearToken8(p.headSize, strip, key, query, lanes);
+    lanes += PAIR_BYTES;
+  }
 }
 
 function attendPair(
@@ -159,11 +162,13 @@ function attendPair(
 ): void {
   writeValue(p, value, 0, count, lanes);
   writeValue(p, value + p.valueRowStride, 0, count, lanes + PANEL_BYTES);
-  if (p.decay)
-    gatedTokens2x8(
-      p.headSize, strip, key, p.keyRowStride, query, p.queryRowStride, decays, <usize>p.headSize << 2, lanes,
-    );
-  else linearTokens2x8(p.headSize, strip, key, p.keyRowStride, query, p.queryRowStride, lanes);
+  for (let at: usize = 0; at < PANEL_BYTES; at += PAIR_BYTES) {
+    if (p.decay)
+      gatedTokens2x8(
+        p.headSize, strip + at, key, p.keyRowStride, query, p.queryRowStride, decays, <usize>p.headSize << 2, lanes + at,
+      );
+    else linearTokens2x8(p.headSize, strip + at, key, p.keyRowStride, query, p.queryRowStride, lanes + at);
+  }
   deliver(lanes + PAIR_READ, output, count, p.scale);
   deliver(lanes + PAIR_READ + PANEL_BYTES, output + p.outputRowStride, count, p.scale);
 }
@@ -180,9 +185,9 @@ function readOtherHeads(
   }
 }
 
-/** Some of 8 sums, scaled, to where they belong. */
+/** Some of a strip's sums, scaled, to where they belong. */
 function deliver(sums: usize, output: usize, count: i32, scale: f32): void {
   const factor = f32x4.splat(scale);
-  storeSome_f32x4(output, f32x4.mul(v128.load(sums), factor), count);
-  storeSome_f32x4(output + 16, f32x4.mul(v128.load(sums, 16), factor), count - LANES);
+  for (let lane: i32 = 0; lane < count; lane += LANES)
+    storeSome_f32x4(output + (lane << 2), f32x4.mul(v128.load(sums + (lane << 2)), factor), count - lane);
 }

@@ -11,7 +11,7 @@
 // gives the same bits as the row alone. Packing costs 1 / rowsPerTile of the arithmetic.
 
 import {
-  productTile1x8, productTile2x8, productTile3x8, productTile4x8, productTile5x8, productTile6x8,
+  productTile1, productTile2, productTile3, productTile4, productTile5, productTile6,
 } from "./generated/tiles";
 import { MatmulParameters } from "./parameters";
 import { packPanel } from "./pack";
@@ -153,12 +153,12 @@ export function multiplyRows(
   height: i32, depth: i32, a: usize, rowStride: usize, depthStride: usize, b: usize, c: usize, stride: usize, first: bool,
 ): void {
   switch (height) {
-    case 6: return productTile6x8(depth, a, rowStride, depthStride, b, c, stride, first);
-    case 5: return productTile5x8(depth, a, rowStride, depthStride, b, c, stride, first);
-    case 4: return productTile4x8(depth, a, rowStride, depthStride, b, c, stride, first);
-    case 3: return productTile3x8(depth, a, rowStride, depthStride, b, c, stride, first);
-    case 2: return productTile2x8(depth, a, rowStride, depthStride, b, c, stride, first);
-    default: return productTile1x8(depth, a, rowStride, depthStride, b, c, stride, first);
+    case 6: return productTile6(depth, a, rowStride, depthStride, b, c, stride, first);
+    case 5: return productTile5(depth, a, rowStride, depthStride, b, c, stride, first);
+    case 4: return productTile4(depth, a, rowStride, depthStride, b, c, stride, first);
+    case 3: return productTile3(depth, a, rowStride, depthStride, b, c, stride, first);
+    case 2: return productTile2(depth, a, rowStride, depthStride, b, c, stride, first);
+    default: return productTile1(depth, a, rowStride, depthStride, b, c, stride, first);
   }
 }
 

@@ -1,8 +1,8 @@
-// Packing: a matrix whose columns become the lanes of a panel [depth][8], so that the register tiles read it in order.
-// Read once, written once; a panel of 384 x 8 floats stays in the L1 cache while a whole block of rows uses it.
+// Packing: a matrix whose columns become the lanes of a panel [depth][PANEL], so that the register tiles read it in order.
+// Read once, written once; a panel of 384 steps stays in the L1 cache while a whole block of rows uses it.
 
-import { LANES, PANEL, PANEL_BYTES } from "./tile-sizes";
-import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow, loadTail_f32x4 } from "./simd";
+import { LANES, PAIR, PAIR_BYTES, PANEL, PANEL_BYTES } from "./tile-sizes";
+import { gather_f32x4, interleaveHigh, interleaveLow, joinHigh, joinLow, loadSome_f32x4 } from "./simd";
 import { PackParameters } from "./parameters";
 
 /** Four rows, contiguous in depth, become four lanes of a panel: 4 x 4 transposes, then one step at a time. */
@@ -34,7 +34,7 @@ export function packLanes(depth: i32, row0: usize, row1: usize, row2: usize, row
 }
 
 /**
- * Packs `count` (1 to 8) columns of a matrix with any strides. The lanes past them repeat the last column or are
+ * Packs `count` (1 to PANEL) columns of a matrix with any strides. The lanes past them repeat the last column or are
  * zero; what they compute is not stored.
  */
 export function packPanel(
@@ -43,14 +43,11 @@ export function packPanel(
   if (columnStride == 4) packRows(depth, source, depthStride, count, target);
   else if (depthStride == 4) {
     const last = count - 1;
-    packLanes(
-      depth, source, source + min(1, last) * columnStride, source + min(2, last) * columnStride,
-      source + min(3, last) * columnStride, target,
-    );
-    packLanes(
-      depth, source + min(4, last) * columnStride, source + min(5, last) * columnStride,
-      source + min(6, last) * columnStride, source + last * columnStride, target + 16,
-    );
+    for (let lane: i32 = 0; lane < PANEL; lane += LANES)
+      packLanes(
+        depth, source + min(lane, last) * columnStride, source + min(lane + 1, last) * columnStride,
+        source + min(lane + 2, last) * columnStride, source + min(lane + 3, last) * columnStride, target + (lane << 2),
+      );
   } else packAnyhow(depth, source, depthStride, columnStride, count, target);
 }
 
@@ -58,25 +55,27 @@ export function packPanel(
 function packRows(depth: i32, source: usize, depthStride: usize, count: i32, target: usize): void {
   if (count == PANEL) {
     for (let k: i32 = 0; k < depth; k++) {
-      v128.store(target, v128.load(source));
-      v128.store(target, v128.load(source, 16), 16);
+      copyPair(source, target);
+      if (PANEL > PAIR) copyPair(source + PAIR_BYTES, target + PAIR_BYTES);
       source += depthStride;
       target += PANEL_BYTES;
     }
     return;
   }
   for (let k: i32 = 0; k < depth; k++) {
-    v128.store(target, loadUpTo4(source, count));
-    v128.store(target, loadUpTo4(source + 16, count - LANES), 16);
+    for (let lane: i32 = 0; lane < PANEL; lane += LANES)
+      v128.store(target + (lane << 2), loadSome_f32x4(source + (lane << 2), count - lane));
     source += depthStride;
     target += PANEL_BYTES;
   }
 }
 
-function loadUpTo4(source: usize, count: i32): v128 {
-  if (count >= LANES) return v128.load(source);
-  if (count <= 0) return f32x4.splat(0);
-  return loadTail_f32x4(source, count, 0);
+// @ts-ignore: decorator
+@inline
+function copyPair(source: usize, target: usize): void {
+  const first = v128.load(source), second = v128.load(source, 16);
+  v128.store(target, first);
+  v128.store(target, second, 16);
 }
 
 function packAnyhow(

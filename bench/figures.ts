@@ -2,7 +2,7 @@
 import type { CacheType } from "./cache-types.ts";
 import type { Case, Entry } from "./case.ts";
 import type { Timing } from "./measure.ts";
-import type { KernelSet } from "./ours.ts";
+import { type KernelSet, type PeakSet, peakSetOf } from "./ours.ts";
 
 /** Billions of operations or elements a second, by the best run and by the median. */
 export interface Rate {
@@ -37,7 +37,7 @@ export interface CaseFigures {
   readonly unit: Case["unit"];
   readonly work: number;
   /** GFLOP/s in this case's rounds. */
-  readonly peaks: Partial<Record<KernelSet, Rate>>;
+  readonly peaks: Partial<Record<PeakSet, Rate>>;
   readonly entries: readonly EntryFigures[];
 }
 
@@ -49,7 +49,7 @@ export function rateOf(work: number, { best, median }: Timing): Rate {
 export function summarizeCase(
   benchmark: Case,
   timings: readonly Timing[],
-  peaks: Partial<Record<KernelSet, Rate>>,
+  peaks: Partial<Record<PeakSet, Rate>>,
 ): CaseFigures {
   const { name, kind, size, unit, work, entries } = benchmark;
   const rates = entries.map((entry, i) => rateOf(entry.work, timings[i]));
@@ -58,7 +58,7 @@ export function summarizeCase(
   const figures = entries.map((entry, i): EntryFigures => {
     const giga = rates[i];
     const ours = entry.group === "ours";
-    const peak = unit === "FLOP" && entry.kernels ? peaks[entry.kernels] : undefined;
+    const peak = unit === "FLOP" && entry.kernels ? peaks[peakSetOf(entry.kernels)] : undefined;
     return {
       name: entry.name,
       group: entry.group,

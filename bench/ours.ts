@@ -2,7 +2,11 @@
 import { createEngine } from "wasm-attention";
 
 export type Engine = ReturnType<typeof createEngine>;
-export type KernelSet = "strict" | "relaxed";
+export type KernelSet = "strict" | "relaxed" | "wide";
+/** Sets with a peak of their own: the wide kernels are held against what 128 bits can do. */
+export type PeakSet = Exclude<KernelSet, "wide">;
+
+export const peakSetOf = (kernels: KernelSet): PeakSet => (kernels === "wide" ? "relaxed" : kernels);
 
 /** One way to run the package. */
 export interface Contender {
@@ -18,7 +22,8 @@ export function createContenders(sets: readonly (KernelSet | "auto")[], cores: n
   return sets.flatMap((choice) =>
     threadCounts.map((threads) => {
       const engine = createEngine({ kernels: choice, threads });
-      const { kernels } = engine.info();
+      const { kernels, kernelsReason } = engine.info();
+      if (choice !== "auto" && choice !== kernels) throw new Error(kernelsReason);
       return { name: threads === 1 ? kernels : `${kernels}, ${threads} threads`, kernels, threads, engine };
     }),
   );

@@ -11,7 +11,7 @@ import { describeMachine } from "./machine.ts";
 import { createMatmulCase } from "./matmul-case.ts";
 import { type Candidate, measureInTurn, type Patience } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
-import { type Contender, createContenders, type KernelSet } from "./ours.ts";
+import { type Contender, createContenders, type PeakSet } from "./ours.ts";
 import { peakFolder, resultsFile } from "./paths.ts";
 import { compilePeak } from "./peak/compile.ts";
 import { createPeak, type Peak, runsHere } from "./peak/peak.ts";
@@ -20,7 +20,7 @@ import { type Shape, shapes } from "./shapes.ts";
 import { createSoftmaxCase } from "./softmax-case.ts";
 import { formatCommand, writeJson } from "./write.ts";
 
-type Peaks = Partial<Record<KernelSet, Peak>>;
+type Peaks = Partial<Record<PeakSet, Peak>>;
 
 const thorough: Patience = { rounds: 15, milliseconds: 60 };
 const quick: Patience = { rounds: 4, milliseconds: 20 };
@@ -42,8 +42,9 @@ async function main(args: string[]): Promise<number> {
   }
 
   const machine = describeMachine();
-  const peaks = createPeaks();
-  const contenders = createContenders(Object.keys(peaks) as KernelSet[], machine.cores);
+  const peaks = createPeaks(options.wide ? ["relaxed"] : ["strict", "relaxed"]);
+  const sets = options.wide ? (["wide"] as const) : (Object.keys(peaks) as PeakSet[]);
+  const contenders = createContenders(sets, machine.cores);
   print(`${formatMachine(machine)}\n`);
 
   const figures: CaseFigures[] = [];
@@ -58,7 +59,8 @@ async function main(args: string[]): Promise<number> {
   print(legend);
   for (const { engine } of contenders) engine.dispose();
 
-  const file = options.json ?? (options.quick || options.only.length > 0 ? undefined : resultsFile());
+  const file =
+    options.json ?? (options.quick || options.wide || options.only.length > 0 ? undefined : resultsFile());
   if (file !== undefined) {
     const command = formatCommand("npm run bench", args);
     const loops = Object.fromEntries(Object.entries(peaks).map(([set, peak]) => [set, peak.loop]));
@@ -81,10 +83,10 @@ function isWanted(text: string, only: readonly string[]): boolean {
   return only.length === 0 || only.some((part) => text.includes(part));
 }
 
-/** The peak of every kernel set that this V8 accepts. */
-function createPeaks(): Peaks {
+/** The peak of every one of these kernel sets that this V8 accepts. */
+function createPeaks(sets: readonly PeakSet[]): Peaks {
   const peaks: Peaks = {};
-  for (const set of ["strict", "relaxed"] as const) {
+  for (const set of sets) {
     const bytes = compilePeak(set, peakFolder);
     if (runsHere(bytes)) peaks[set] = createPeak(set, bytes);
     else console.error(`${set} kernels: not on this Node version`);
@@ -108,7 +110,7 @@ function isAlone({ threads }: Contender): boolean {
 }
 
 async function measureCase(benchmark: Case, peaks: Peaks, patience: Patience): Promise<CaseFigures> {
-  const sets = Object.entries(peaks) as [KernelSet, Peak][];
+  const sets = Object.entries(peaks) as [PeakSet, Peak][];
   const peakCandidates = sets.map(
     ([set, { flops, run }]): Candidate => ({ name: `peak ${set}`, work: flops, run }),
   );

@@ -7,10 +7,10 @@ import fs from "node:fs";
 import path from "node:path";
 import { writeKernels, writeParameters } from "./generate-bindings.mjs";
 import { writeTiles } from "./generate-tiles.mjs";
+import { KERNEL_SETS, sizesOf } from "./kernel-sets.mjs";
 
 process.chdir(path.join(import.meta.dirname, ".."));
 
-const KERNEL_SETS = ["strict", "relaxed"];
 const debug = process.argv.includes("--debug");
 const bin = (name) => path.join("node_modules", ".bin", name);
 const run = (command, ...args) => execFileSync(command, args, { stdio: ["ignore", "inherit", "inherit"] });
@@ -27,14 +27,16 @@ const codeAlone = ["--declaration", "false", "--isolatedDeclarations", "false", 
 run(bin("tsc"), "-p", "tsconfig.json", ...codeAlone);
 dropInnerDeclarations();
 fs.mkdirSync("dist/kernels", { recursive: true });
-for (const set of KERNEL_SETS) fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
+// The wide kernels are of no use without the flag that the engine sets for them: they have no file of their own.
+for (const set of ["strict", "relaxed"])
+  fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
 if (fs.existsSync("dist/cli/main.js")) fs.chmodSync("dist/cli/main.js", 0o755);
 
 /** Compiling the kernels takes seconds: only when a source, the compiler or its settings changed. */
 function buildKernels(targets) {
-  writeTiles();
-  const stamp = fingerprint();
   for (const target of targets) {
+    writeTiles(sizesOf(target));
+    const stamp = fingerprint();
     const stampFile = `build/kernels/${target}.stamp`;
     if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, "utf8") === stamp) continue;
     run(process.execPath, "node_modules/assemblyscript/bin/asc.js", "--target", target);

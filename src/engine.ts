@@ -23,6 +23,7 @@ import { AttentionError } from "./errors.ts";
 import type { KVCache } from "./kv-cache.ts";
 import type { Tensor } from "./tensor.ts";
 import { describe, type TensorLike } from "./tensor-like.ts";
+import { judgeWide } from "./trial/wide.ts";
 import { checkSignal, checkWhole } from "./validate/options.ts";
 
 export type { EngineOptions } from "./engine/engine-options.ts";
@@ -80,7 +81,7 @@ export class Engine {
   async scaledDotProductAttention(query: TensorLike, ...args: AttentionArguments): Promise<AttentionResult> {
     const signal = optionsOf(args)?.signal;
     checkSignal(signal);
-    return this.#runtime.run(attentionCall(query, args, this.#runtime.memory), signal);
+    return this.#runtime.run(attentionCall(query, args, this.#runtime), signal);
   }
 
   /** Scaled dot-product attention here and now; see the function of that name. */
@@ -96,7 +97,7 @@ export class Engine {
     options?: AttentionOptions,
   ): AttentionResult;
   scaledDotProductAttentionSync(query: TensorLike, ...args: AttentionArguments): AttentionResult {
-    return this.#runtime.runSync(attentionCall(query, args, this.#runtime.memory));
+    return this.#runtime.runSync(attentionCall(query, args, this.#runtime));
   }
 
   /** Attention over disjoint sets of keys becomes attention over all of them; see the function of that name. */
@@ -113,12 +114,12 @@ export class Engine {
   /** Matrix product; see the function of that name. */
   async matmul(a: TensorLike, b: TensorLike, options?: MatmulOptions): Promise<Tensor> {
     checkSignal(options?.signal);
-    return this.#runtime.run(matmulCall(a, b, options), options?.signal);
+    return this.#runtime.run(matmulCall(a, b, options, this.#runtime.sizes), options?.signal);
   }
 
   /** Matrix product here and now; see the function of that name. */
   matmulSync(a: TensorLike, b: TensorLike, options?: MatmulOptions): Tensor {
-    return this.#runtime.runSync(matmulCall(a, b, options));
+    return this.#runtime.runSync(matmulCall(a, b, options, this.#runtime.sizes));
   }
 
   /** Softmax; see the function of that name. */
@@ -210,7 +211,8 @@ const WARM_UP_CALLS = 10;
 const WARM_UP_SHORT_CALLS = 600;
 
 /**
- * Makes an engine. This is synchronous and quick: threads start when the first call needs them.
+ * Makes an engine. This is synchronous and quick, but for the first with `kernels: "wide"`: threads start when the first
+ * call needs them.
  *
  * @throws AttentionError `ERR_OPTION` for an option that does not exist or a value out of range, `ERR_UNSUPPORTED`
  *   where the kernels asked for do not run here
@@ -228,5 +230,5 @@ const WARM_UP_SHORT_CALLS = 600;
  * ```
  */
 export function createEngine(options: EngineOptions = {}): Engine {
-  return new Engine(new Runtime(options));
+  return new Engine(new Runtime(options, judgeWide));
 }

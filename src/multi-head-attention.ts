@@ -249,7 +249,7 @@ export class MultiHeadAttention {
     const growth = cached?.state.grow(cached.counts, cached.rows);
     try {
       // Packing and pages may have made memory grow, which detaches the views of an engine's tensors: they are read anew.
-      return { call: planPass(this.#layer, this.#packed, read(), growth), growth };
+      return { call: planPass(this.#layer, this.#packed, read(), runtime.sizes, growth), growth };
     } catch (error) {
       growth?.rollback();
       throw error;

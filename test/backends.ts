@@ -68,8 +68,17 @@ export interface EngineChoice {
   readonly threads: 0 | 1 | 2;
 }
 
+/**
+ * Whether the wide kernels may run here: the version and the processor allow it. The engine's own trial decides, and where
+ * it decides against them their suites run on relaxed; `wide.test.ts` looks into that.
+ */
+export const mayBeWide: boolean = process.arch === "x64" && Number.parseFloat(process.versions.v8) >= 13.6;
+
 /** The kernel sets that run on this version of Node; `strict` always does. */
-export const kernelSets: readonly KernelSet[] = (["strict", "relaxed"] as const).filter(runs);
+export const kernelSets: readonly KernelSet[] = [
+  ...(["strict", "relaxed"] as const).filter(runs),
+  ...(mayBeWide ? (["wide"] as const) : []),
+];
 
 function runs(kernels: KernelSet): boolean {
   try {

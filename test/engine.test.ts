@@ -14,7 +14,7 @@ describe("info", () => {
     const info = engine.info();
     expect(info).toMatchObject({
       kernels,
-      kernelsReason: '"kernels" asks for it',
+      kernelsReason: expect.stringMatching(/^"kernels" asks for it/),
       threads: Math.max(1, threads),
       withoutWorkers: threads === 0 ? '"threads" is 0' : undefined,
       sharedMemory: threads > 0,
@@ -28,7 +28,7 @@ describe("info", () => {
 
   it('"auto" takes the fastest kernels that run here', async () => {
     await using engine = createEngine();
-    expect(engine.info().kernels).toBe(kernelSets.at(-1));
+    expect(engine.info().kernels).toBe(kernelSets.includes("relaxed") ? "relaxed" : "strict");
     expect(engine.info().threads).toBeGreaterThan(0);
   });
 

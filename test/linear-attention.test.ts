@@ -14,9 +14,11 @@ import {
 import { linearAttentionCall } from "../src/calls/linear-attention.ts";
 import { bind, copyIn, inputsOf } from "../src/engine/block.ts";
 import { Executor } from "../src/engine/executor.ts";
+import { kernelSizes } from "../src/engine/generated/kernels.ts";
 import { compileKernels } from "../src/engine/kernel-sets.ts";
 import { LinearMemory } from "../src/engine/linear-memory.ts";
 import { Runtime } from "../src/engine/runtime.ts";
+import { judgeWide } from "../src/trial/wide.ts";
 import { expectAccurate, expectSameBits, plainTolerance } from "./accuracy.ts";
 import { forEachEngine, kernelSets } from "./backends.ts";
 import { asMatrices, type LinearCase, plainFloat32 } from "./plain-linear-attention.ts";
@@ -375,7 +377,7 @@ describe("bits do not depend on", () => {
 
   it("is tested with tiles of several steps", () => {
     for (const one of [long, longWithoutDelta]) {
-      const [stage] = linearAttentionCall(...asHeads(one)).program.stages;
+      const [stage] = linearAttentionCall(...asHeads(one), kernelSizes.strict).program.stages;
       expect(stage!.steps).toBeGreaterThan(1);
       expect(stage!.tiles).toBeGreaterThan(2);
     }
@@ -409,7 +411,7 @@ describe("bits do not depend on", () => {
   });
 
   it("the layout, and whether the past lies in the engine", () => {
-    const runtime = new Runtime({ kernels: "strict", threads: 0 });
+    const runtime = new Runtime({ kernels: "strict", threads: 0 }, judgeWide);
     const [B, H, K, L, E, V] = [2, 4, 2, 21, 12, 13];
     const [query, key, value] = [
       normal([B, H, L, E], 1),
@@ -419,14 +421,22 @@ describe("bits do not depend on", () => {
     const terms = { decay: uniform([B, K, L, E], 4, -1, 0), eraseGate: uniform([B, K, L, E], 5, 0, 1) };
     const beta = uniform([B, K, L, 1], 6, 0, 1);
     const flat = ({ data, shape }: FloatTensor) => ({ data, shape: shape.slice(0, 3) });
-    const before = runtime.runSync(linearAttentionCall(query, key, value, { ...terms, beta: flat(beta) }));
+    const before = runtime.runSync(
+      linearAttentionCall(query, key, value, { ...terms, beta: flat(beta) }, runtime.sizes),
+    );
     const after = runtime.runSync(
-      linearAttentionCall(behind(query), behind(key), behind(value), {
-        layout: "BLHE",
-        decay: behind(terms.decay),
-        eraseGate: behind(terms.eraseGate),
-        beta: flat(behind(beta)),
-      }),
+      linearAttentionCall(
+        behind(query),
+        behind(key),
+        behind(value),
+        {
+          layout: "BLHE",
+          decay: behind(terms.decay),
+          eraseGate: behind(terms.eraseGate),
+          beta: flat(behind(beta)),
+        },
+        runtime.sizes,
+      ),
     );
     expectSameBits(after.output.data, behind(before.output).data, "output");
     expectSameBits(after.state.data, before.state.data, "state");
@@ -435,7 +445,7 @@ describe("bits do not depend on", () => {
   it("whether a tile is run again from its first step, as after the death of a worker", () => {
     for (const kernels of kernelSets) {
       const [B, , K, , E, V] = long.sizes;
-      const { program } = linearAttentionCall(...asHeads(long));
+      const { program } = linearAttentionCall(...asHeads(long), kernelSizes[kernels]);
       const memory = new LinearMemory(false, 2 ** 28);
       const executor = new Executor(compileKernels(kernels, false), memory.memory);
       const block = bind(program, memory, 2);

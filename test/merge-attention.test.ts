@@ -5,6 +5,7 @@ import { mergeAttention, scaledDotProductAttention } from "wasm-attention/refere
 import { Program } from "../src/engine/program.ts";
 import { Runtime } from "../src/engine/runtime.ts";
 import { addMerge } from "../src/plan/merge.ts";
+import { judgeWide } from "../src/trial/wide.ts";
 import { headLayout } from "../src/validate/heads.ts";
 import { expectAccurate, expectSameBits, plainTolerance } from "./accuracy.ts";
 import {
@@ -484,7 +485,7 @@ describe.each(kernelSets)("inside another program, %s", (kernels) => {
   const sums = uniform([3 * rows], 6, 1, 100).data;
 
   it("parts lie within one operand, with sums beside their maxima", () => {
-    const runtime = new Runtime({ threads: 0, kernels });
+    const runtime = new Runtime({ threads: 0, kernels }, judgeWide);
     const [output, logSumExp] = [new Float32Array(rows * V), new Float32Array(rows)];
     const program = new Program("test");
     const [all, allMaxima, allSums] = [program.input(memory), program.input(maxima), program.input(sums)];

@@ -2,8 +2,8 @@
 
 import type { ScoreOptions } from "../attention-options.ts";
 import { checkSameMemory, stateOf } from "../cache/handle.ts";
-import type { LinearMemory } from "../engine/linear-memory.ts";
 import type { Call } from "../engine/program.ts";
+import type { Runtime } from "../engine/runtime.ts";
 import { AttentionError } from "../errors.ts";
 import type { KVCache } from "../kv-cache.ts";
 import { planAttention } from "../plan/attention.ts";
@@ -73,11 +73,11 @@ export function optionsOf(args: AttentionArguments): AttentionOptions | undefine
   return (stateOf(args[0]) === undefined ? args[2] : args[1]) as AttentionOptions | undefined;
 }
 
-/** @internal Checks the arguments and plans the call on the engine with that memory; nothing is written yet. */
+/** @internal Checks the arguments and plans the call on that engine; nothing is written yet. */
 export function attentionCall(
   query: TensorLike,
   args: AttentionArguments,
-  memory: LinearMemory,
+  { memory, sizes }: Runtime,
 ): Call<AttentionResult> {
   const given = optionsOf(args);
   // Only what is absent may be absent: null is refused.
@@ -108,16 +108,20 @@ export function attentionCall(
   const logSumExp = options.returnLogSumExp ? zeros(rows) : undefined;
   const weights = options.returnWeights ? zeros([...rows, S]) : undefined;
   const scores = options.returnScores ? zeros([...rows, S]) : undefined;
-  const program = planAttention(problem, {
-    output: output.data,
-    outputLayout: packed
-      ? { ...headLayout("BLHE", [1, H, heads.length, V]), batchStride: 0 }
-      : headLayout(layout, [B, H, L, V]),
-    logSumExp: logSumExp?.data,
-    weights: weights?.data,
-    scores: scores?.data,
-    scoreStage: options.returnScores,
-  });
+  const program = planAttention(
+    problem,
+    {
+      output: output.data,
+      outputLayout: packed
+        ? { ...headLayout("BLHE", [1, H, heads.length, V]), batchStride: 0 }
+        : headLayout(layout, [B, H, L, V]),
+      logSumExp: logSumExp?.data,
+      weights: weights?.data,
+      scores: scores?.data,
+      scoreStage: options.returnScores,
+    },
+    sizes,
+  );
   const result: { output: Tensor; logSumExp?: Tensor; weights?: Tensor; scores?: Tensor } = { output };
   if (logSumExp) result.logSumExp = logSumExp;
   if (weights) result.weights = weights;

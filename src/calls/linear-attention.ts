@@ -1,6 +1,7 @@
 // Linear attention from arguments to program.
 
-import { type Call, Program } from "../engine/program.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
+import { type Call, PanelProgram } from "../engine/program.ts";
 import { addLinearAttention, type LocatedHeads } from "../plan/linear-attention.ts";
 import { Tensor } from "../tensor.ts";
 import { sizeOf, type TensorLike } from "../tensor-like.ts";
@@ -21,13 +22,14 @@ export function linearAttentionCall(
   query: TensorLike,
   key: TensorLike,
   value: TensorLike,
-  terms: LinearAttentionTerms<TensorLike> = {},
+  terms: LinearAttentionTerms<TensorLike>,
+  sizes: KernelSizes,
 ): Call<LinearAttentionResult> {
   const problem = readLinearAttention(query, key, value, terms, float32);
   const { B, H, K, L, E, V, layout, scale } = problem;
   const output = zeros(headShape(layout, [B, H, L, V], 4));
   const state = zeros([B, K, E, V]);
-  const program = new Program("linearAttention");
+  const program = new PanelProgram("linearAttention", sizes);
   const located = (view: HeadView): LocatedHeads => ({
     operand: program.input(view.data as Float32Array),
     layout: view,

@@ -1,6 +1,7 @@
 // Linformer's attention from arguments to program.
 
 import type { LinformerScoreOptions } from "../efficient-options.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
 import type { Call } from "../engine/program.ts";
 import { planLinformer } from "../plan/linformer.ts";
 import type { TensorLike } from "../tensor-like.ts";
@@ -32,10 +33,11 @@ export function linformerCall(
   key: TensorLike,
   value: TensorLike,
   options: LinformerOptions,
+  sizes: KernelSizes,
 ): Call<EfficientAttentionResult> {
   checkNames(options, names);
   const problem = readLinformer(query, key, value, options, float32);
   const inputs = [query, key, value, options.keyProjection, options.valueProjection];
   const { output, layout } = outputOf(problem, options, inputs);
-  return { program: planLinformer(problem, output.data, layout), result: { output } };
+  return { program: planLinformer(problem, output.data, layout, sizes), result: { output } };
 }

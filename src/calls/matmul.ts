@@ -1,6 +1,7 @@
 // The matrix product from arguments to program.
 
-import { type Call, Program } from "../engine/program.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
+import { type Call, PanelProgram } from "../engine/program.ts";
 import { AttentionError } from "../errors.ts";
 import { addProduct } from "../plan/matmul.ts";
 import { offsetsOf } from "../plan/softmax.ts";
@@ -47,7 +48,12 @@ export interface Matrices {
 }
 
 /** @internal Checks the arguments and plans the call; nothing is written yet. */
-export function matmulCall(a: TensorLike, b: TensorLike, options: MatmulOptions = {}): Call<Tensor> {
+export function matmulCall(
+  a: TensorLike,
+  b: TensorLike,
+  options: MatmulOptions = {},
+  sizes: KernelSizes,
+): Call<Tensor> {
   checkNames(options, names);
   const { scale = 1, transposeA = false, transposeB = false } = options;
   checkFloat("scale", scale);
@@ -68,7 +74,7 @@ export function matmulCall(a: TensorLike, b: TensorLike, options: MatmulOptions 
   const result = checkTarget("out", options.out, shape, [a, b, options.bias]);
   // A vector b is a row times the transpose of a: the result, and with it the bias, then runs along a row.
   const [rows, columns] = shapeOf(b).length > 1 ? [left, right] : [transposed(right), transposed(left)];
-  return { program: planProduct(rows, columns, batch, result.data, scale, bias), result };
+  return { program: planProduct(rows, columns, batch, result.data, scale, bias, sizes), result };
 }
 
 function planProduct(
@@ -78,8 +84,9 @@ function planProduct(
   target: Float32Array,
   scale: number,
   bias: Float32Array | undefined,
-): Program {
-  const program = new Program("matmul");
+  sizes: KernelSizes,
+): PanelProgram {
+  const program = new PanelProgram("matmul", sizes);
   // One b for all of a's matrices: they are one tall matrix.
   const tall = sizeOf(b.batch) === 1 && a.columnStride === 1 && sizeOf(a.batch) === sizeOf(batch);
   const count = tall ? 1 : sizeOf(batch);

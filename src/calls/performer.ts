@@ -1,6 +1,7 @@
 // The Performer's attention from arguments to program.
 
 import type { PerformerScoreOptions } from "../efficient-options.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
 import type { Call } from "../engine/program.ts";
 import { planPerformer } from "../plan/performer.ts";
 import type { TensorLike } from "../tensor-like.ts";
@@ -34,10 +35,11 @@ export function performerCall(
   key: TensorLike,
   value: TensorLike,
   options: PerformerOptions,
+  sizes: KernelSizes,
 ): Call<EfficientAttentionResult> {
   checkNames(options, names);
   const problem = readPerformer(query, key, value, options, float32);
   const features = "data" in options.features ? options.features : undefined;
   const { output, layout } = outputOf(problem, options, [query, key, value, features]);
-  return { program: planPerformer(problem, output.data, layout), result: { output } };
+  return { program: planPerformer(problem, output.data, layout, sizes), result: { output } };
 }

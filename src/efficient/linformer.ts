@@ -39,8 +39,8 @@ export async function linformerAttention(
   options: LinformerOptions,
 ): Promise<EfficientAttentionResult> {
   checkSignal(options?.signal);
-  const call = linformerCall(query, key, value, options);
-  return engineFor(options).runtime.run(call, options.signal);
+  const { runtime } = engineFor(options);
+  return runtime.run(linformerCall(query, key, value, options, runtime.sizes), options.signal);
 }
 
 /**
@@ -62,5 +62,6 @@ export function linformerAttentionSync(
   value: TensorLike,
   options: LinformerOptions,
 ): EfficientAttentionResult {
-  return engineFor(options).runtime.runSync(linformerCall(query, key, value, options));
+  const { runtime } = engineFor(options);
+  return runtime.runSync(linformerCall(query, key, value, options, runtime.sizes));
 }

@@ -45,8 +45,8 @@ export async function performerAttention(
   options: PerformerOptions,
 ): Promise<EfficientAttentionResult> {
   checkSignal(options?.signal);
-  const call = performerCall(query, key, value, options);
-  return engineFor(options).runtime.run(call, options.signal);
+  const { runtime } = engineFor(options);
+  return runtime.run(performerCall(query, key, value, options, runtime.sizes), options.signal);
 }
 
 /**
@@ -67,5 +67,6 @@ export function performerAttentionSync(
   value: TensorLike,
   options: PerformerOptions,
 ): EfficientAttentionResult {
-  return engineFor(options).runtime.runSync(performerCall(query, key, value, options));
+  const { runtime } = engineFor(options);
+  return runtime.runSync(performerCall(query, key, value, options, runtime.sizes));
 }

@@ -9,7 +9,11 @@ import { hardwareThreads, workerThreads } from "./platform.ts";
 export interface EngineOptions {
   /** Threads that compute. 0 = no worker threads at all; default `"auto"`: as many as the machine has, at most 8. */
   readonly threads?: number | "auto" | undefined;
-  /** Kernel set. Default `"auto"`: the fastest that runs here. */
+  /**
+   * Kernel set. Default `"auto"`: strict or relaxed, the faster that runs here. `"wide"` is an experiment, from Node 24 on:
+   * it sets a V8 flag for the whole process, tries the kernels first (0.2 to 0.4 s), and takes the usual ones where they
+   * fail or bring nothing; `info().kernelsReason` says which and why.
+   */
   readonly kernels?: KernelChoice | undefined;
   /** The most bytes of linear memory that may be in use. */
   readonly maxMemory?: number | undefined;

@@ -19,14 +19,21 @@ export interface ChosenKernels {
 
 const choices: readonly string[] = ["auto", "strict", "relaxed", "wide"];
 
+/** Whether the wide kernels may be used, found out by trying them; what speaks against them, or for them. */
+export interface WideVerdict {
+  readonly usable: boolean;
+  readonly reason: string;
+}
+
 /**
  * Picks a kernel set: the option, else the environment variable WASM_ATTENTION_KERNELS, else the fastest that runs.
  *
+ * @param judgeWide called where the wide kernels are asked for
  * @throws AttentionError `ERR_OPTION` for a set that does not exist, `ERR_UNSUPPORTED` for one that does not run here.
  *
  * @internal
  */
-export function chooseKernels(option: KernelChoice = "auto"): ChosenKernels {
+export function chooseKernels(option: KernelChoice = "auto", judgeWide: () => WideVerdict): ChosenKernels {
   const variable = globalThis.process?.env?.WASM_ATTENTION_KERNELS;
   const fromVariable = option === "auto" && variable !== undefined && variable !== "";
   const name = fromVariable ? variable : option;
@@ -47,7 +54,12 @@ export function chooseKernels(option: KernelChoice = "auto"): ChosenKernels {
       );
     return { set: "relaxed", reason: `${source} asks for it` };
   }
-  const fallback = name === "wide" ? "the wide kernels are not built yet; " : "";
+  let fallback = "";
+  if (name === "wide") {
+    const { usable, reason } = judgeWide();
+    if (usable) return { set: "wide", reason: `${source} asks for it: ${reason}` };
+    fallback = `${source} asks for the wide kernels, but ${reason}; `;
+  }
   if (runs("relaxed")) return { set: "relaxed", reason: `${fallback}relaxed SIMD is available` };
   return { set: "strict", reason: `${fallback}this JavaScript engine has no relaxed SIMD` };
 }
@@ -77,10 +89,12 @@ export function compileKernels(set: KernelSet, shared: boolean): WebAssembly.Mod
   return module;
 }
 
+/** Two digits a byte: of base64, a fifth more is left once the package is compressed. */
 function decode(set: KernelSet): Uint8Array<ArrayBuffer> {
-  const text = atob(kernelBytes[set]);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  const text = kernelBytes[set];
+  if (globalThis.Buffer !== undefined) return new Uint8Array(globalThis.Buffer.from(text, "hex"));
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
   return bytes;
 }
 

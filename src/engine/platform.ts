@@ -19,7 +19,8 @@ export function hardwareThreads(): number {
   );
 }
 
-function builtin<T>(name: string): T | undefined {
+/** A module of Node's own. */
+export function builtin<T>(name: string): T | undefined {
   const process = globalThis.process as { getBuiltinModule?: (name: string) => unknown } | undefined;
   return process?.getBuiltinModule?.(name) as T | undefined;
 }

@@ -1,6 +1,7 @@
 // What a call is, before an engine runs it: operands (what memory it needs, what goes in and out) and stages (which
 // kernel, with which parameters, over how many tiles). A plan builds it; an engine binds the operands to addresses.
 
+import type { KernelSizes } from "./generated/kernels.ts";
 import type { KernelName, ParametersOf } from "./generated/parameters.ts";
 
 /** An operand of a program, by number. */
@@ -98,6 +99,16 @@ export class Program {
       steps: cut.steps ?? 1,
       scratch: cut.scratch ?? 0,
     });
+  }
+}
+
+/** A program whose kernels take their operands in panels: how wide these are, the kernel set of its engine says. */
+export class PanelProgram extends Program {
+  readonly sizes: KernelSizes;
+
+  constructor(name: string, sizes: KernelSizes) {
+    super(name);
+    this.sizes = sizes;
   }
 }
 

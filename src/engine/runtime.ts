@@ -21,7 +21,8 @@ import {
   whyAlone,
 } from "./engine-options.ts";
 import { Executor } from "./executor.ts";
-import { type ChosenKernels, chooseKernels, compileKernels } from "./kernel-sets.ts";
+import { type KernelSizes, kernelSizes } from "./generated/kernels.ts";
+import { type ChosenKernels, chooseKernels, compileKernels, type WideVerdict } from "./kernel-sets.ts";
 import { LinearMemory } from "./linear-memory.ts";
 import { soon } from "./platform.ts";
 import { Pool } from "./pool.ts";
@@ -50,6 +51,8 @@ interface SlicedJob {
 export class Runtime {
   readonly memory: LinearMemory;
   readonly kernels: ChosenKernels;
+  /** The sizes of these kernels, which plans are made for. */
+  readonly sizes: KernelSizes;
   /** Threads that compute together; 0 = this one only. */
   readonly threads: number;
   /** Why there are no workers, where there are none. */
@@ -68,15 +71,17 @@ export class Runtime {
   #running = 0;
   #disposed = false;
 
-  constructor(options: EngineOptions = {}) {
+  /** @param judgeWide says whether the wide kernels may be used, for shared memory or not; asked only where they are wanted */
+  constructor(options: EngineOptions, judgeWide: (shared: boolean) => WideVerdict) {
     checkEngineOptions(options);
-    this.kernels = chooseKernels(options.kernels);
     const limit = checkMemory(options.maxMemory);
     this.queueLimit = checkQueue(options.queueLimit);
     const threads = countThreads(options.threads);
     this.alone = whyAlone(threads);
     const shared = this.alone === undefined;
     this.threads = shared ? threads : 0;
+    this.kernels = chooseKernels(options.kernels, () => judgeWide(shared));
+    this.sizes = kernelSizes[this.kernels.set];
     this.memory = new LinearMemory(shared, limit);
     const module = compileKernels(this.kernels.set, shared);
     this.#executor = new Executor(module, this.memory.memory);
@@ -128,6 +133,16 @@ export class Runtime {
       if (slot !== undefined) this.#freeSlot(slot);
     }
     return result;
+  }
+
+  /** Computes a call here, over and over for some milliseconds; its results are dropped. */
+  repeatSync({ program }: Call<unknown>, milliseconds: number): void {
+    const block = bind(program, this.memory, 1);
+    for (const transfer of inputsOf(program, block)) copyIn(transfer, this.memory);
+    const end = performance.now() + milliseconds;
+    do this.#runAlone(program, block);
+    while (performance.now() < end);
+    this.#release(block.address);
   }
 
   /** Runs a call off this thread, or in slices where there are no workers. */

@@ -3,7 +3,8 @@
 import type { Growth } from "../cache/growth.ts";
 import { largest } from "../cache/largest.ts";
 import type { PagedKeys } from "../cache/page-table.ts";
-import { type Call, type Operand, Program } from "../engine/program.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
+import { type Call, type Operand, PanelProgram } from "../engine/program.ts";
 import { addAppend } from "../plan/append.ts";
 import { addAttention } from "../plan/attention.ts";
 import { addProduct } from "../plan/matmul.ts";
@@ -28,11 +29,12 @@ export function planPass(
   layer: LayerState,
   packed: PackedWeights,
   pass: Pass,
+  kernels: KernelSizes,
   growth?: Growth,
 ): Call<ForwardResult> {
   const { sizes } = layer;
   const { query: q, masks, batched, needWeights, averageWeights } = pass;
-  const program = new Program("MultiHeadAttention");
+  const program = new PanelProgram("MultiHeadAttention", kernels);
   const [B, L] = [q.batch, q.length];
   const { numHeads: H, numKvHeads: K, headDim: D } = sizes;
   const heads = projectTokens(program, layer, packed, pass);
@@ -105,7 +107,7 @@ interface ProjectedHeads {
 }
 
 function projectTokens(
-  program: Program,
+  program: PanelProgram,
   layer: LayerState,
   packed: PackedWeights,
   { query: q, key: k, value: v, extra, cached }: Pass,
@@ -129,7 +131,7 @@ function projectTokens(
 }
 
 function appendTokens(
-  program: Program,
+  program: PanelProgram,
   growth: Growth,
   { keys, values }: ProjectedHeads,
   sizes: readonly [number, number, number, number],
@@ -141,7 +143,7 @@ function appendTokens(
 }
 
 /** Self-attention passes one array three times: it crosses the border once. */
-function shareOperands(program: Program, arrays: readonly Float32Array[]): Operand[] {
+function shareOperands(program: PanelProgram, arrays: readonly Float32Array[]): Operand[] {
   const known = new Map<Float32Array, Operand>();
   return arrays.map((array) => {
     const operand = known.get(array) ?? program.input(array);
@@ -152,7 +154,7 @@ function shareOperands(program: Program, arrays: readonly Float32Array[]): Opera
 
 /** The mean over heads is a product with a row of ones. */
 function averageHeads(
-  program: Program,
+  program: PanelProgram,
   weights: Operand,
   [B, H, L, width]: readonly [number, number, number, number],
 ): Tensor {

@@ -1,7 +1,7 @@
 // A layer's weights in an engine's memory, packed once for all forward passes.
 
 import { EngineTensor } from "../engine/engine-tensor.ts";
-import { Program } from "../engine/program.ts";
+import { PanelProgram } from "../engine/program.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import { addPacking, packedSize } from "../plan/matmul.ts";
 import type { Tensor } from "../tensor.ts";
@@ -33,8 +33,8 @@ export function packWeights(weights: LayerWeights, runtime: Runtime): PackedWeig
 
 /** y = x weightT: the columns of the packed matrix are the rows of the weight. */
 function packProjection({ weight, bias, columns, depth }: Projection, runtime: Runtime): PackedProjection {
-  const packed = new EngineTensor(runtime.memory, [packedSize(columns, depth)]);
-  const program = new Program("MultiHeadAttention weights");
+  const packed = new EngineTensor(runtime.memory, [packedSize(columns, depth, runtime.sizes)]);
+  const program = new PanelProgram("MultiHeadAttention weights", runtime.sizes);
   addPacking(program, {
     source: program.input(weight),
     target: program.output(packed.data),

@@ -1,7 +1,7 @@
 // Projections of tokens as stages: they write the heads of a token side by side, [B, length, heads, D], and attention reads
 // them there.
 
-import type { Operand, Program } from "../engine/program.ts";
+import type { Operand, PanelProgram } from "../engine/program.ts";
 import { addProduct } from "../plan/matmul.ts";
 import { addRotation, type RotationTables } from "../plan/rotary.ts";
 import type { PackedProjection } from "./packed-weights.ts";
@@ -13,7 +13,12 @@ export interface Rows {
   readonly width: number;
 }
 
-export function project(program: Program, projection: PackedProjection, x: Operand, rows: Rows): Operand {
+export function project(
+  program: PanelProgram,
+  projection: PackedProjection,
+  x: Operand,
+  rows: Rows,
+): Operand {
   const result = program.temporary(rows.batch * rows.width * projection.columns * 4);
   projectInto(program, projection, x, result, rows);
   return result;
@@ -21,7 +26,7 @@ export function project(program: Program, projection: PackedProjection, x: Opera
 
 /** A projection, then what turns its heads: RMS norm and rotary positions, where the layer has them. */
 export function projectHeads(
-  program: Program,
+  program: PanelProgram,
   projection: PackedProjection,
   x: Operand,
   rows: Rows,
@@ -52,7 +57,7 @@ export function projectHeads(
 const NORM_EPSILON = 1e-6;
 
 export function projectInto(
-  program: Program,
+  program: PanelProgram,
   { weight, bias, columns, depth }: PackedProjection,
   x: Operand,
   result: Operand,

@@ -1,6 +1,7 @@
 // ONNX's LinearAttention as a call: what the rule needs, flat rows seen as heads, gates in their full shapes.
 
 import { linearAttentionCall } from "../calls/linear-attention.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
 import type { Call } from "../engine/program.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError, Tensor } from "../tensor.ts";
@@ -36,6 +37,7 @@ const attributeNames: ReadonlySet<string> = new Set([
 export function planLinearAttention(
   inputs: LinearAttentionInputs,
   attributes: LinearAttentionAttributes,
+  kernels: KernelSizes,
 ): Call<LinearAttentionOutputs> {
   checkNames(inputs, inputNames);
   checkAttributes(attributes);
@@ -53,14 +55,21 @@ export function planLinearAttention(
     checkShape("erase_gate", shapeOf(erase_gate), ["B", "L", "K*E"], { B, L, "K*E": K * E });
   }
   const rows = (x: TensorLike, heads: number, size: number) => ({ data: x.data, shape: [B, L, heads, size] });
-  const { program, result } = linearAttentionCall(rows(query, H, E), rows(key, K, E), rows(value, K, V), {
+  const terms = {
     layout: "BLHE",
     state: past_state ?? undefined,
     decay: readDecay(inputs.decay, sizes),
     beta: readBeta(inputs.beta, sizes),
     eraseGate: erase_gate ? rows(erase_gate, K, E) : undefined,
     scale: scale === 0 ? undefined : scale,
-  });
+  } as const;
+  const { program, result } = linearAttentionCall(
+    rows(query, H, E),
+    rows(key, K, E),
+    rows(value, K, V),
+    terms,
+    kernels,
+  );
   const output = new Tensor(result.output.data, [B, L, H * V]);
   return { program, result: { output, present_state: result.state } };
 }

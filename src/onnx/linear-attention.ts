@@ -84,7 +84,8 @@ export function linearAttention(
   options: RunOptions = {},
 ): LinearAttentionOutputs {
   checkRunOptions(options);
-  return engineFor(options).runtime.runSync(planLinearAttention(inputs, attributes));
+  const { runtime } = engineFor(options);
+  return runtime.runSync(planLinearAttention(inputs, attributes, runtime.sizes));
 }
 
 /**
@@ -116,5 +117,6 @@ export async function linearAttentionAsync(
 ): Promise<LinearAttentionOutputs> {
   checkRunOptions(options);
   checkSignal(options.signal);
-  return engineFor(options).runtime.run(planLinearAttention(inputs, attributes), options.signal);
+  const { runtime } = engineFor(options);
+  return runtime.run(planLinearAttention(inputs, attributes, runtime.sizes), options.signal);
 }

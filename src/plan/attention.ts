@@ -2,8 +2,8 @@
 
 import { cacheTypes, widenedSize } from "../cache/page-format.ts";
 import { pageParameters } from "../cache/page-table.ts";
-import { KEY_BLOCK, PANEL, PANEL_HEADER } from "../engine/generated/kernels.ts";
-import { type Operand, Program } from "../engine/program.ts";
+import { KEY_BLOCK, type KernelSizes } from "../engine/generated/kernels.ts";
+import { type Operand, PanelProgram } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
 import { type HeadLayout, type HeadView, headLayout } from "../validate/heads.ts";
 import type { SpreadMask } from "../validate/mask.ts";
@@ -25,8 +25,8 @@ export interface AttentionTargets {
 export type ScoreStage = "scaled" | "capped" | "biased";
 const scoreStages: readonly ScoreStage[] = ["scaled", "capped", "biased"];
 
-/** Panels that share a pass over the keys: 192 queries read a key from memory 24 times less often than 8. */
-const MOST_PANELS = 24;
+/** Queries whose panels share a pass over the keys: they read a key from memory 24 times less often than 8. */
+const MOST_QUERIES = 192;
 /** Enough tiles that threads end together; only beyond that a tile takes more panels. */
 const ENOUGH_TILES = 64;
 /** A step of a tile stays under a millisecond: at 25 GFLOP/s this many operations. */
@@ -44,8 +44,12 @@ const UNBOUNDED: number = 2 ** 30;
 const similarities = ["dot", "cosine", "root-norm"] as const;
 
 /** The program of a checked attention. */
-export function planAttention(problem: AttentionProblem, targets: AttentionTargets): Program {
-  const program = new Program("scaledDotProductAttention");
+export function planAttention(
+  problem: AttentionProblem,
+  targets: AttentionTargets,
+  sizes: KernelSizes,
+): PanelProgram {
+  const program = new PanelProgram("scaledDotProductAttention", sizes);
   const input = ({ data }: HeadView): Operand | undefined =>
     problem.pages ? undefined : program.input(data as Float32Array);
   addAttention(
@@ -89,13 +93,13 @@ export interface AttentionShape extends Omit<AttentionProblem, "query" | "key" |
 
 /** Adds an attention to a program: one stage, or where few tiles have many keys, parts of the keys and their merge. */
 export function addAttention(
-  program: Program,
+  program: PanelProgram,
   problem: AttentionShape,
   operands: AttentionOperands,
   output: HeadLayout,
   scoreStage: ScoreStage = "scaled",
 ): void {
-  const cut = cutAttention(problem);
+  const cut = cutAttention(problem, program.sizes);
   const parts = countParts(problem, operands, cut.tilesPerGroup);
   if (parts === 1) {
     addStage(program, problem, operands, output, scoreStage, cut, whole);
@@ -146,7 +150,7 @@ function countParts(problem: AttentionShape, operands: AttentionOperands, tilesP
 }
 
 function addStage(
-  program: Program,
+  program: PanelProgram,
   problem: AttentionShape,
   operands: AttentionOperands,
   output: HeadLayout,
@@ -270,7 +274,7 @@ function strideOf(mask: SpreadMask | undefined, dimension: number): number {
 }
 
 /** A number for each batch entry, absent where it is the same for all. */
-function perEntry(program: Program, numbers: readonly number[], usual: number): Operand | undefined {
+function perEntry(program: PanelProgram, numbers: readonly number[], usual: number): Operand | undefined {
   for (const n of numbers) {
     if (n !== usual) return program.input(Int32Array.from(numbers));
   }
@@ -292,7 +296,7 @@ function isPlain({
   return added === undefined && similarity === "dot" && softcap === 0 && Math.fround(scale) > 0;
 }
 
-function perHead(program: Program, numbers: readonly number[] | undefined): Operand | undefined {
+function perHead(program: PanelProgram, numbers: readonly number[] | undefined): Operand | undefined {
   return numbers && program.input(Float32Array.from(numbers));
 }
 
@@ -316,22 +320,25 @@ interface Cut {
   readonly tiles: Uint32Array | undefined;
 }
 
-function cutAttention(problem: AttentionShape): Cut {
+function cutAttention(problem: AttentionShape, { panel, panelHeader }: KernelSizes): Cut {
   const { B, H, K, L, E, V, packed } = problem;
   const group = K === 0 ? 0 : H / K;
-  const groupPanels = Math.ceil((group * L) / PANEL);
-  const allPanels = packed ? Math.ceil((H * problem.query.length) / PANEL) : B * K * groupPanels;
-  const panelBytes = PANEL_HEADER + (E + V) * PANEL * 4;
-  const blockBytes = 2 * KEY_BLOCK * PANEL * 4 + widenedBytes(problem);
+  const groupPanels = Math.ceil((group * L) / panel);
+  const allPanels = packed ? Math.ceil((H * problem.query.length) / panel) : B * K * groupPanels;
+  const panelBytes = panelHeader + (E + V) * panel * 4;
+  const blockBytes = 2 * KEY_BLOCK * panel * 4 + widenedBytes(problem);
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
-  const panels = Math.max(1, Math.min(MOST_PANELS, fitting, Math.floor(allPanels / ENOUGH_TILES)));
-  const keyWork = 2 * panels * PANEL * Math.max(1, E + V);
+  const panels = Math.max(
+    1,
+    Math.min(Math.floor(MOST_QUERIES / panel), fitting, Math.floor(allPanels / ENOUGH_TILES)),
+  );
+  const keyWork = 2 * panels * panel * Math.max(1, E + V);
   return {
     panels,
     tilesPerGroup: Math.ceil(groupPanels / panels),
     keysPerStep: Math.max(1, Math.floor(STEP_WORK / keyWork / KEY_BLOCK)) * KEY_BLOCK,
     scratch: blockBytes + panels * panelBytes,
-    tiles: packed && packedTiles(packed.queryStarts, K, group, panels * PANEL),
+    tiles: packed && packedTiles(packed.queryStarts, K, group, panels * panel),
   };
 }
 

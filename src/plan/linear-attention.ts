@@ -1,7 +1,6 @@
 // How a linear attention is cut into tiles and steps. Pure: sizes in, program out.
 
-import { PANEL } from "../engine/generated/kernels.ts";
-import type { Operand, Program } from "../engine/program.ts";
+import type { Operand, PanelProgram } from "../engine/program.ts";
 import type { HeadLayout } from "../validate/heads.ts";
 
 /** A linear attention as a program sees it: sizes, strides in elements, and what is where. */
@@ -45,13 +44,13 @@ const LEAST_TILE_WORK = 4e5;
 const STEP_WORK = 1e7;
 /** A row for each of some tokens, which all strips use: four such, of keys, queries and gates, are in the L2 cache. */
 const BLOCK_BYTES = 16 * 1024;
-/** Lanes of a token, and of up to 6 query heads. */
-const LANES_BYTES: number = (4 + 6) * PANEL * 4;
+/** Panel rows of a token, and of up to 6 query heads. */
+const LANE_ROWS: number = 4 + 6;
 
 /** Adds a linear attention to a program. */
-export function addLinearAttention(program: Program, a: LinearAttentionShape): void {
+export function addLinearAttention(program: PanelProgram, a: LinearAttentionShape): void {
   const { B, H, K, L, E, V, query, key, value, output, decay, beta, eraseGate } = a;
-  const cut = cutLinearAttention(a);
+  const cut = cutLinearAttention(a, program.sizes.panel);
   program.stage(
     "linearAttention",
     {
@@ -111,7 +110,10 @@ function bytes(stride: number | undefined): number {
 }
 
 /** None of these sizes changes a bit of any result. */
-function cutLinearAttention({ B, H, K, L, E, V, decay, beta }: LinearAttentionShape): {
+function cutLinearAttention(
+  { B, H, K, L, E, V, decay, beta }: LinearAttentionShape,
+  panel: number,
+): {
   columnsPerTile: number;
   columnTiles: number;
   tokensPerStep: number;
@@ -120,16 +122,16 @@ function cutLinearAttention({ B, H, K, L, E, V, decay, beta }: LinearAttentionSh
   scratch: number;
 } {
   // A strip is a panel of columns.
-  const strips = Math.ceil(V / PANEL);
+  const strips = Math.ceil(V / panel);
   // Of a token on a column: write, read by each query head, forget, retrieve.
   const columnWork = E * (2 + (2 * H) / Math.max(1, K) + (decay ? 1 : 0) + (beta ? 2 : 0));
   const wanted = Math.min(
     Math.ceil(ENOUGH_TILES / Math.max(1, B * K)),
     Math.ceil((L * V * columnWork) / LEAST_TILE_WORK),
   );
-  const fitting = Math.max(1, Math.floor(MOST_STATE_BYTES / Math.max(1, E * PANEL * 4)));
+  const fitting = Math.max(1, Math.floor(MOST_STATE_BYTES / Math.max(1, E * panel * 4)));
   const stripsPerTile = Math.max(1, Math.min(fitting, Math.ceil(strips / Math.max(1, wanted))));
-  const columnsPerTile = stripsPerTile * PANEL;
+  const columnsPerTile = stripsPerTile * panel;
   // Multiples of 16, so that no row of a strip lies across two lines of the cache.
   const tokensPerBlock = Math.max(1, Math.min(8, Math.floor(BLOCK_BYTES / Math.max(1, E * 64)))) * 16;
   const stepTokens = STEP_WORK / Math.max(1, columnsPerTile * columnWork);
@@ -139,6 +141,6 @@ function cutLinearAttention({ B, H, K, L, E, V, decay, beta }: LinearAttentionSh
     tokensPerStep: Math.max(1, Math.floor(stepTokens / tokensPerBlock)) * tokensPerBlock,
     tokensPerBlock,
     columnWork,
-    scratch: LANES_BYTES + (2 * tokensPerBlock + columnsPerTile) * E * 4,
+    scratch: (LANE_ROWS * panel + (2 * tokensPerBlock + columnsPerTile) * E) * 4,
   };
 }

@@ -1,7 +1,8 @@
 // Linformer's attention as a program: two products shorten keys and values from S rows to P, then attention reads the
 // short ones where the products wrote them. Pure: sizes in, program out.
 
-import { type Operand, Program } from "../engine/program.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
+import { type Operand, PanelProgram } from "../engine/program.ts";
 import { type HeadLayout, type HeadView, headLayout, rowOffset } from "../validate/heads.ts";
 import type { LinformerProblem, Projection } from "../validate/linformer.ts";
 import { addAttention } from "./attention.ts";
@@ -12,9 +13,10 @@ export function planLinformer(
   problem: LinformerProblem,
   target: Float32Array,
   outputLayout: HeadLayout,
-): Program {
+  sizes: KernelSizes,
+): PanelProgram {
   const { B, H, K, L, E, V, projected: P, scale, query, key, value } = problem;
-  const program = new Program("linformerAttention");
+  const program = new PanelProgram("linformerAttention", sizes);
   const input = operandOf(program);
   const keys = addProjection(program, problem.keyProjection, key, P, input);
   const values = addProjection(program, problem.valueProjection, value, P, input);
@@ -55,7 +57,7 @@ export function planLinformer(
 }
 
 /** Data that is given twice (one projection for keys and values, one tensor for both) crosses the border once. */
-function operandOf(program: Program): (from: Pick<HeadView, "data">) => Operand {
+function operandOf(program: PanelProgram): (from: Pick<HeadView, "data">) => Operand {
   const known = new Map<unknown, Operand>();
   return ({ data }) => {
     const operand = known.get(data) ?? program.input(data as Float32Array);
@@ -66,7 +68,7 @@ function operandOf(program: Program): (from: Pick<HeadView, "data">) => Operand 
 
 /** [B, K, P, size] = projection times the rows of each head, read in their own layout. */
 function addProjection(
-  program: Program,
+  program: PanelProgram,
   projection: Projection,
   rows: HeadView,
   P: number,

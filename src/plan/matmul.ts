@@ -1,7 +1,7 @@
 // Which kernel runs a matrix product, in which pieces. Pure: sizes in, stages out.
 
-import { DEPTH_BLOCK, PANEL } from "../engine/generated/kernels.ts";
-import type { Operand, Program } from "../engine/program.ts";
+import { DEPTH_BLOCK, type KernelSizes } from "../engine/generated/kernels.ts";
+import type { Operand, PanelProgram } from "../engine/program.ts";
 
 /** One product, or a batch of them: sizes, operands and strides in elements. */
 export interface Product {
@@ -36,17 +36,18 @@ const TILE_ROWS = 240;
 const TILE_WORK = 1e7;
 /** Reading an element of b from memory takes as long as this many operations: a tile of few rows is bound by that. */
 const TILE_WORK_PER_ELEMENT = 32;
-/** A panel, and the edge tile of results. */
-const SCRATCH: number = (DEPTH_BLOCK + 8) * PANEL * 4;
+/** Panel rows of scratch: a panel, and the edge tile of results. */
+const SCRATCH_ROWS: number = DEPTH_BLOCK + 8;
 
 /** Adds a batch of products to a program. */
-export function addProduct(program: Program, p: Product): void {
+export function addProduct(program: PanelProgram, p: Product): void {
+  const { panel } = program.sizes;
   const rowTiles = Math.ceil(p.rows / TILE_ROWS);
   const rowsPerTile = Math.ceil(p.rows / rowTiles / 30) * 30;
-  const widest = Math.ceil(p.columns / PANEL) * PANEL;
+  const widest = Math.ceil(p.columns / panel) * panel;
   const perColumn = Math.max(TILE_WORK_PER_ELEMENT, 2 * Math.min(rowsPerTile, p.rows)) * Math.max(1, p.depth);
-  const affordable = Math.floor(TILE_WORK / perColumn / PANEL) * PANEL;
-  const columnsPerTile = Math.min(widest, Math.max(PANEL, affordable));
+  const affordable = Math.floor(TILE_WORK / perColumn / panel) * panel;
+  const columnsPerTile = Math.min(widest, Math.max(panel, affordable));
   const columnTiles = Math.ceil(p.columns / columnsPerTile);
   const resultRowStride = p.resultRowStride ?? p.columns;
   program.stage(
@@ -78,20 +79,20 @@ export function addProduct(program: Program, p: Product): void {
     },
     {
       tiles: p.rows === 0 || p.columns === 0 ? 0 : p.batch * rowTiles * columnTiles,
-      scratch: SCRATCH,
+      scratch: SCRATCH_ROWS * panel * 4,
       work: 2 * p.batch * p.rows * p.columns * p.depth,
     },
   );
 }
 
 /** Floats of a matrix packed in panels. */
-export function packedSize(columns: number, depth: number): number {
-  return Math.ceil(columns / PANEL) * PANEL * depth;
+export function packedSize(columns: number, depth: number, { panel }: KernelSizes): number {
+  return Math.ceil(columns / panel) * panel * depth;
 }
 
 /** Adds the packing of a matrix that many products will use. */
 export function addPacking(
-  program: Program,
+  program: PanelProgram,
   m: {
     readonly source: Operand;
     readonly target: Operand;
@@ -101,7 +102,8 @@ export function addPacking(
     readonly columnStride: number;
   },
 ): void {
-  const panelsPerTile = Math.max(1, Math.floor(65536 / Math.max(1, m.depth * PANEL)));
+  const { panel } = program.sizes;
+  const panelsPerTile = Math.max(1, Math.floor(65536 / Math.max(1, m.depth * panel)));
   program.stage(
     "pack",
     {
@@ -113,6 +115,6 @@ export function addPacking(
       depthStride: m.depthStride * 4,
       columnStride: m.columnStride * 4,
     },
-    { tiles: Math.ceil(Math.ceil(m.columns / PANEL) / panelsPerTile), work: m.columns * m.depth },
+    { tiles: Math.ceil(Math.ceil(m.columns / panel) / panelsPerTile), work: m.columns * m.depth },
   );
 }

@@ -6,7 +6,8 @@
 // With causality each query has a sum of its own: the state of a linear attention over the features, which shrinks
 // whenever a key raises the largest weight.
 
-import { type Operand, Program } from "../engine/program.ts";
+import type { KernelSizes } from "../engine/generated/kernels.ts";
+import { type Operand, PanelProgram } from "../engine/program.ts";
 import { type HeadLayout, headLayout } from "../validate/heads.ts";
 import type { PerformerProblem } from "../validate/performer.ts";
 import { addLinearAttention, type LocatedHeads } from "./linear-attention.ts";
@@ -24,9 +25,10 @@ export function planPerformer(
   problem: PerformerProblem,
   target: Float32Array,
   outputLayout: HeadLayout,
-): Program {
+  sizes: KernelSizes,
+): PanelProgram {
   const { B, H, K, L, S, V, E, query, key, value, epsilon } = problem;
-  const program = new Program("performerAttention");
+  const program = new PanelProgram("performerAttention", sizes);
   // Queries and keys are multiplied by the root of the scale, so that their products carry the scale itself.
   const scale = Math.sqrt(problem.scale);
   const directions = addDirections(program, problem.features as Float32Array, problem.count, E);
@@ -70,7 +72,7 @@ interface Summands {
 
 /** [B, H, L, V + 1]: each query's sum of weighted values, and of weights. */
 function sumOverKeys(
-  program: Program,
+  program: PanelProgram,
   { B, H, K, L, S, V }: PerformerProblem,
   { count, stride }: Directions,
   { queries, keys, values }: Summands,
@@ -119,7 +121,7 @@ function sumOverKeys(
 
 /** The same over keys up to each query's own. */
 function sumCausally(
-  program: Program,
+  program: PanelProgram,
   { B, H, K, L, V }: PerformerProblem,
   { count, stride }: Directions,
   { queries, keys, values, decays }: Summands & { readonly decays: Operand },

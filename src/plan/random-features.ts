@@ -1,13 +1,12 @@
 // The stages around random features. Pure: sizes in, stages out.
 
-import { PANEL } from "../engine/generated/kernels.ts";
-import type { Operand, Program } from "../engine/program.ts";
+import type { Operand, PanelProgram } from "../engine/program.ts";
 import type { HeadLayout } from "../validate/heads.ts";
 import { addPacking, packedSize } from "./matmul.ts";
 
 /** Directions of features as a program has them. */
 export interface Directions {
-  /** Packed in panels of 8. */
+  /** Packed in panels. */
   readonly operand: Operand;
   readonly count: number;
   /** Floats from one row of features to the next: whole panels. */
@@ -22,8 +21,13 @@ const VALUE_ROWS = 256;
 const EXPONENTIAL_WORK = 30;
 
 /** Packs directions `[count, size]` for all heads. */
-export function addDirections(program: Program, data: Float32Array, count: number, size: number): Directions {
-  const operand = program.temporary(packedSize(count, size) * 4);
+export function addDirections(
+  program: PanelProgram,
+  data: Float32Array,
+  count: number,
+  size: number,
+): Directions {
+  const operand = program.temporary(packedSize(count, size, program.sizes) * 4);
   const source = program.input(data);
   addPacking(program, {
     source,
@@ -33,12 +37,13 @@ export function addDirections(program: Program, data: Float32Array, count: numbe
     depthStride: 1,
     columnStride: size,
   });
-  return { operand, count, stride: Math.ceil(count / PANEL) * PANEL };
+  const { panel } = program.sizes;
+  return { operand, count, stride: Math.ceil(count / panel) * panel };
 }
 
 /** Features `[B, heads, length, stride]` of rows of heads; with `logScales` also what each row was divided by. */
 export function addFeatures(
-  program: Program,
+  program: PanelProgram,
   rows: HeadLayout,
   input: Operand,
   directions: Directions,
@@ -82,7 +87,7 @@ export function addFeatures(
  * row of `[B, heads, length]`, the largest is that of the rows so far, and decays say how what was summed before shrinks.
  */
 export function addWeightedValues(
-  program: Program,
+  program: PanelProgram,
   values: HeadLayout,
   output: HeadLayout,
   operands: {
@@ -110,7 +115,7 @@ export function addWeightedValues(
 
 /** Rows of V + 1 sums become V quotients. */
 export function addQuotients(
-  program: Program,
+  program: PanelProgram,
   sums: HeadLayout,
   output: HeadLayout,
   operands: { readonly input: Operand; readonly output: Operand },
