@@ -11,10 +11,11 @@ import { decode } from "./figures/decode.mjs";
 import { efficientRegions } from "./figures/efficient.mjs";
 import { peers } from "./figures/peers.mjs";
 import { chart, table } from "./figures/speed.mjs";
+import { wide } from "./figures/wide.mjs";
 
 /** What each region of each file says, by its name. */
 const documents = {
-  "README.md": { chart, table, peers },
+  "README.md": { chart, table, peers, wide },
   "docs/kv-cache.md": { decode },
   "docs/efficient-attention.md": efficientRegions,
 };

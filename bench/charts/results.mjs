@@ -21,10 +21,17 @@ const kinds = {
   scaling: { prefix: "scaling-", command: "npm run bench:scaling" },
 };
 
-/** All figures, by what they are of: `speed`, `peers`, `scaling`, `efficient`. */
+/** All figures, by what they are of: `speed`, `peers`, `scaling`, `efficient`, `wide`. */
 export function readAllResults(folder = resultsFolder) {
   const results = Object.keys(kinds).map((kind) => [kind, readResults(folder, kinds[kind])]);
-  return { ...Object.fromEntries(results), efficient: readEfficient(folder) };
+  return { ...Object.fromEntries(results), efficient: readEfficient(folder), wide: readWide(folder) };
+}
+
+/** The figures of the wide kernels, which are measured alone: their flag changes how V8 compiles the others. */
+function readWide(folder) {
+  const file = path.join(folder, "wide-24.json");
+  const result = readJson(file, 'npm run bench -- --wide" on "Node 24');
+  return { ...result, digest: digestOf(result) };
 }
 
 /** The figures of the efficient variants, which are of one Node version. */
