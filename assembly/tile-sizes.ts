@@ -25,7 +25,7 @@ export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 /** Keys of one block of attention: a multiple of 4, 5 and 6, whose keys and values (64 wide) fit the L1 cache together. */
 export const KEY_BLOCK: i32 = 60;
 
-/** Depth of one part of a matrix product: 384 x 8 columns are 12 KiB, half of what the L1 cache has for them. */
+/** Depth of one part of a matrix product: 384 x 8 columns are 12 KiB, half of what the L1 cache has for them; x 16, 24 KiB. */
 export const DEPTH_BLOCK: i32 = 384;
 
 /** Bytes of a pair, and of one step of depth in a panel. */
