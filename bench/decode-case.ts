@@ -7,7 +7,7 @@ import {
   formatSize,
   sliceOf,
 } from "./attention-case.ts";
-import { type CacheType, cacheTypes, roundAsStored } from "./cache-types.ts";
+import { type CacheType, cacheTypes, roundAsStored, roundQueries } from "./cache-types.ts";
 import type { Case, Entry } from "./case.ts";
 import { type ExpectedRow, findMismatch } from "./check.ts";
 import { takeTokens } from "./layouts.ts";
@@ -25,6 +25,7 @@ export function createDecodeCase(name: string, size: AttentionSize, contenders: 
   const ours = cacheTypes.flatMap((type) => {
     const stored = {
       ...inputs,
+      query: roundQueries(inputs.query, type, size.E),
       key: roundAsStored(inputs.key, type, size.E),
       value: roundAsStored(inputs.value, type, size.E),
     };

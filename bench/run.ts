@@ -60,7 +60,8 @@ async function main(args: string[]): Promise<number> {
   for (const { engine } of contenders) engine.dispose();
 
   const file =
-    options.json ?? (options.quick || options.only.length > 0 ? undefined : resultsFile(options.wide ? "wide-" : ""));
+    options.json ??
+    (options.quick || options.only.length > 0 ? undefined : resultsFile(options.wide ? "wide-" : ""));
   if (file !== undefined) {
     const command = formatCommand("npm run bench", args);
     const loops = Object.fromEntries(Object.entries(peaks).map(([set, peak]) => [set, peak.loop]));

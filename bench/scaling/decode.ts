@@ -4,7 +4,7 @@
  */
 import { createEngine, KVCache } from "wasm-attention";
 import { countFlops, createAttentionInputs, expectRows } from "../attention-case.ts";
-import { type CacheType, roundAsStored } from "../cache-types.ts";
+import { type CacheType, roundAsStored, roundQueries } from "../cache-types.ts";
 import { findMismatch } from "../check.ts";
 import { takeTokens } from "../layouts.ts";
 import type { Engine } from "../ours.ts";
@@ -89,5 +89,6 @@ function expectStep(type: CacheType, S: number) {
   const size = { ...shape, S };
   const part = (data: Float32Array) =>
     roundAsStored(takeTokens(data, { ...shape, S: period }, 0, S), type, shape.E);
-  return expectRows({ query: inputs.query, key: part(inputs.key), value: part(inputs.value) }, size);
+  const query = roundQueries(inputs.query, type, shape.E);
+  return expectRows({ query, key: part(inputs.key), value: part(inputs.value) }, size);
 }
