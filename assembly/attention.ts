@@ -48,8 +48,9 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
     firstRow = load<i32>(p.tiles + (tile << 3), 4);
   }
   const entry = group / p.kvHeads;
-  const start = part * p.keysPerPart;
-  const keys = max(start, p.parts == 1 ? keyLengthOf(p, entry) : min(keyLengthOf(p, entry), start + p.keysPerPart));
+  const share = keysPerPart(p, entry);
+  const start = part * share;
+  const keys = max(start, min(keyLengthOf(p, entry), start + share));
   const steps = max(1, (keys - start + p.keysPerStep - 1) / p.keysPerStep);
   if (step >= (p.weights ? 2 * steps : steps)) return;
 
@@ -68,6 +69,15 @@ export function attentionTile(address: usize, tile: i32, scratch: usize, step: i
   attendKeys(p, entry, kvHead, state, panels, firstKey, lastKey, scratch);
   if (step < steps - 1) return;
   for (let i: i32 = 0; i < panels; i++) finishPanel(p, state + i * bytes);
+}
+
+/** By the entry's own keys, so that what else is in the batch changes no bit; parts past its last one have no keys. */
+function keysPerPart(p: AttentionParameters, entry: i32): i32 {
+  if (p.parts == 1) return keyLengthOf(p, entry);
+  const length = p.lengths == 0 ? p.keyLength : load<i32>(p.lengths + (entry << 2));
+  const parts = max(1, min(p.parts, length / p.leastKeysPerPart));
+  const keys = (length + parts - 1) / parts;
+  return (keys + KEY_BLOCK - 1) / KEY_BLOCK * KEY_BLOCK;
 }
 
 /** All panels over the keys of one step, block by block. */

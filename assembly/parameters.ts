@@ -51,9 +51,9 @@ export class AttentionParameters {
   panels: i32;
   tilesPerGroup: i32;
   keysPerStep: i32;
-  /** Tiles that share the keys of a group, `keysPerPart` each; what they leave is merged. 1 = one tile has them all. */
+  /** Tiles that may share the keys of a group, no fewer than so many each; what they leave is merged. 1 = one has them all. */
   parts: i32;
-  keysPerPart: i32;
+  leastKeysPerPart: i32;
   similarity: i32;
   offset: i32;
   /** 1: the scores are scaled and masked before the softmax; 0: only scale > 0 is left to do, and the softmax does it. */

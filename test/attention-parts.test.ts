@@ -53,6 +53,29 @@ describe("the cut into parts", () => {
       expectSameBits(sync.logSumExp!.data, async.logSumExp!.data, "logSumExp");
     });
 
+    it("is an entry's own: what else is in the batch changes no bit", () => {
+      const { query, key, value } = attentionProblem(decode);
+      const both = engine().scaledDotProductAttentionSync(query, key, value, { kvLengths: [1500, 1100] });
+      const [B, S, E, V] = [2, decode.S, decode.E, decode.V];
+      for (const [b, length] of [1500, 1100].entries()) {
+        const cut = (x: typeof key, size: number, rows: number) => ({
+          data: x.data.slice((b * x.data.length) / B, (b * x.data.length) / B + rows * size),
+          shape: [1, x.shape[1]!, rows / x.shape[1]!, size],
+        });
+        const alone = engine().scaledDotProductAttentionSync(
+          cut(query, E, decode.H),
+          cut(key, E, length),
+          cut(value, V, length),
+        );
+        const size = both.output.data.length / B;
+        expectSameBits(
+          alone.output.data,
+          both.output.data.slice(b * size, (b + 1) * size),
+          `entry ${b} of ${S}`,
+        );
+      }
+    });
+
     it.each([0, 700, 1999])("NaN in key %i reaches the result, whatever part it is in", (j) => {
       const { query, key, value } = ofRank(2, attentionProblem(one));
       const dirty = { ...key, data: key.data.slice() };

@@ -100,15 +100,14 @@ export function addAttention(
   scoreStage: ScoreStage = "scaled",
 ): void {
   const cut = cutAttention(problem, program.sizes);
-  const parts = countParts(problem, operands, cut.tilesPerGroup);
+  const parts = countParts(problem, operands, program.sizes.panel);
   if (parts === 1) {
     addStage(program, problem, operands, output, scoreStage, cut, whole);
     return;
   }
-  const { B, H, L, S, V } = problem;
+  const { B, H, L, V } = problem;
   const rows = B * H * L;
-  const keys = Math.ceil(S / parts / KEY_BLOCK) * KEY_BLOCK;
-  const shares: Shares = { parts, keys, outputBytes: rows * V * 4, rowBytes: rows * 4 };
+  const shares: Shares = { parts, outputBytes: rows * V * 4, rowBytes: rows * 4 };
   const outputs = program.temporary(parts * shares.outputBytes);
   const maxima = program.temporary(parts * shares.rowBytes);
   const sums = program.temporary(parts * shares.rowBytes);
@@ -131,22 +130,21 @@ export function addAttention(
 /** How the keys of a group are shared among tiles. */
 interface Shares {
   readonly parts: number;
-  readonly keys: number;
   /** Of one part: its output, and its maxima or sums. */
   readonly outputBytes: number;
   readonly rowBytes: number;
 }
 
-const whole: Shares = { parts: 1, keys: 0, outputBytes: 0, rowBytes: 0 };
+const whole: Shares = { parts: 1, outputBytes: 0, rowBytes: 0 };
 
-/** By the shape alone, so that the number of threads changes no bit. */
-function countParts(problem: AttentionShape, operands: AttentionOperands, tilesPerGroup: number): number {
-  const { B, K, S, window, packed } = problem;
+/** By an entry's own shape alone: neither the number of threads nor what else is in the batch changes a bit. */
+function countParts(problem: AttentionShape, operands: AttentionOperands, panel: number): number {
+  const { H, K, L, S, window, packed } = problem;
   const bounded = window[0] >= 0 || packed !== undefined;
   if (bounded || operands.weights !== undefined || operands.scores !== undefined) return 1;
-  const tiles = Math.max(1, B * K * tilesPerGroup);
-  const wanted = Math.ceil(FEW_TILES / tiles);
-  return Math.max(1, Math.min(MOST_PARTS, wanted, Math.floor(S / LEAST_KEYS_PER_PART)));
+  if (S < 2 * LEAST_KEYS_PER_PART) return 1;
+  const tiles = Math.max(1, K * Math.ceil((H * L) / Math.max(1, K) / panel));
+  return Math.min(MOST_PARTS, Math.ceil(FEW_TILES / tiles));
 }
 
 function addStage(
@@ -205,7 +203,7 @@ function addStage(
       tilesPerGroup: cut.tilesPerGroup,
       keysPerStep: cut.keysPerStep,
       parts: shares.parts,
-      keysPerPart: shares.keys,
+      leastKeysPerPart: LEAST_KEYS_PER_PART,
       similarity: similarities.indexOf(similarity),
       offset: offsets[0] ?? 0,
       finalScores: plain ? 0 : 1,
@@ -260,9 +258,7 @@ function addStage(
     {
       tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup * shares.parts,
       // Once more over the keys where weights are asked for.
-      steps:
-        (operands.weights === undefined ? 1 : 2) *
-        Math.max(1, Math.ceil((shares.keys || S) / cut.keysPerStep)),
+      steps: (operands.weights === undefined ? 1 : 2) * Math.max(1, Math.ceil(S / cut.keysPerStep)),
       scratch: cut.scratch,
       work: 2 * B * H * L * S * (E + V),
     },
