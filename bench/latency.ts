@@ -3,7 +3,6 @@
 // collector. One head of 32 tokens of 64, which is checked before anything is timed.
 
 import { execFileSync } from "node:child_process";
-import fs from "node:fs";
 import path from "node:path";
 import { describeMachine } from "./machine.ts";
 import { projectRoot } from "./paths.ts";
@@ -101,4 +100,3 @@ const major = process.versions.node.split(".")[0];
 const file = path.join(projectRoot, "bench", "results", `latency-${major}.json`);
 writeJson(file, figures);
 console.log(`\nwritten to ${path.relative(projectRoot, file)}`);
-fs.accessSync(file);

@@ -104,7 +104,8 @@ export class CacheState {
   }
 
   /**
-   * Makes room for `counts[b]` more tokens of each entry, the first of so many rows. Nothing changes for the cache until the growth is committed.
+   * Makes room for `counts[b]` more tokens of each entry, the first of so many rows. Nothing changes for the cache until the
+   * growth is committed.
    *
    * @throws AttentionError `ERR_OPTION` beyond `maxLength` or while another growth is under way, `ERR_MEMORY`
    */
