@@ -2,12 +2,12 @@
 // registers, so every product and sum is that of the widened block, to the bit.
 
 import { addFewValues, multiplyFew, touch } from "./attention-few";
-import { correctionsOf, everyEnd, everyFirst, fewQueriesOf, queriesOf, sumsOf } from "./attention-panel";
+import { correctionsOf, everyEnd, everyFirst, fewQueriesOf, queriesOf, seenOf, sumsOf } from "./attention-panel";
 import { shapeScores } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
 import { BFLOAT16, pageAt, rowInPage } from "./pages";
 import { AttentionParameters } from "./parameters";
-import { BLOCK_BYTES, KEY_BLOCK } from "./tile-sizes";
+import { KEY_BLOCK } from "./tile-sizes";
 
 /**
  * Can the panel take keys `from` to `to` as they are stored? Where some lane may not attend some key, values must be looked
@@ -26,11 +26,11 @@ export function attendBfloat16(
   const count = to - from;
   const queries = fewQueriesOf(panel);
   const keys = page + first * p.storedKeyBytes;
-  touch(keys, keys + count * p.storedKeyBytes, scores);
+  touch(keys, keys + count * p.storedKeyBytes, seenOf(panel));
   multiplyFew(BFLOAT16, queries, p.headSize, keys, p.storedKeyBytes, count, queriesOf(panel), scores);
   shapeScores(p, panel, 0, from, to, scores);
   const values = page + p.pageValuesBytes + first * p.storedValueBytes;
-  touch(values, values + count * p.storedValueBytes, scores + 2 * BLOCK_BYTES - 16);
+  touch(values, values + count * p.storedValueBytes, seenOf(panel));
   softmaxBlock(p, panel, count, scores);
   addFewValues(
     BFLOAT16, queries, p.valueSize, values, p.storedValueBytes, count, scores, sumsOf(p, panel), correctionsOf(panel),

@@ -188,12 +188,12 @@ function oneColumn(
 }
 
 /**
- * Reads a word of every cache line, in order, and keeps nothing. With few queries keys and values come from memory, and the
- * products walk through them in strips, which no processor foresees; this it does. The sum is stored where it does no harm,
- * so that the loads are not left out.
+ * Reads a word of every cache line, in order, and keeps nothing. Where keys and values come from memory, the products walk
+ * through them in strips, which no processor foresees; this it does. What was seen is stored, so that the loads are not
+ * left out.
  */
-export function touch(from: usize, to: usize, scratch: usize): void {
-  let seen: i32 = 0;
-  for (let at = from; at < to; at += 64) seen |= load<i32>(at);
-  store<i32>(scratch, seen);
+export function touch(from: usize, to: usize, seen: usize): void {
+  let words: i32 = 0;
+  for (let at = from; at < to; at += 64) words |= load<i32>(at);
+  store<i32>(seen, words);
 }

@@ -8,7 +8,7 @@ import {
   int8Values1x32, int8Values1x8, int8Values2x16, int8Values2x8, int8Values3x8, int8Values4x8,
 } from "./generated/tiles";
 import { FEW, touch } from "./attention-few";
-import { correctionsOf, fewQueriesOf, normsOf, queriesOf, sumsOf } from "./attention-panel";
+import { correctionsOf, fewQueriesOf, normsOf, queriesOf, queryLengthOf, seenOf, sumsOf } from "./attention-panel";
 import { shapeScores } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
 import { INT8, pageAt, rowInPage } from "./pages";
@@ -22,10 +22,13 @@ const STEP: i32 = 8;
 /** 127 * 32767 times this many still fit an int32. */
 const DEEPEST: i32 = 512;
 
-/** Can the panel's queries be taken against int8 rows as they are stored? */
-export function readsInt8(p: AttentionParameters, panel: usize): bool {
-  return p.storage == INT8 && fewQueriesOf(panel) > 0 && p.similarity == 0 && p.scores == 0 && p.headSize <= DEEPEST
-    && (p.headSize | p.valueSize) % STEP == 0;
+/**
+ * Are an entry's queries taken against int8 rows as they are stored? All of a head's or none: a rounded query has other bits,
+ * and which of them share a panel is no matter of its own.
+ */
+export function readsInt8(p: AttentionParameters, entry: i32): bool {
+  return p.storage == INT8 && p.group * queryLengthOf(p, entry) <= FEW && p.similarity == 0 && p.scores == 0
+    && p.headSize <= DEEPEST && (p.headSize | p.valueSize) % STEP == 0;
 }
 
 /** The panel's queries as int16, [E / 8][query][8]; their units go where the norms of other similarities stand. */
@@ -84,7 +87,7 @@ function multiplyInt8(
   const together = queries == 1 ? 6 : queries == 2 ? 4 : queries == 3 ? 3 : 2;
   const sums = scores + BLOCK_BYTES;
   const count = to - from;
-  touch(rows, rows + count * p.storedKeyBytes, scores);
+  touch(rows, rows + count * p.storedKeyBytes, seenOf(panel));
   for (let key: i32 = 0; key < count; ) {
     const keys = key + together <= count ? together : 1;
     sumProducts(queries, keys, p.headSize, rows + key * p.storedKeyBytes, p.storedKeyBytes, rounded, sums);
@@ -136,7 +139,7 @@ function addInt8Values(
   const first = rowInPage(kvHead, from - block);
   const units = page + p.pageValueScalesBytes + (first << 2);
   const rows = page + p.pageValuesBytes + first * p.storedValueBytes;
-  touch(rows, rows + (to - from) * p.storedValueBytes, powers + BLOCK_BYTES);
+  touch(rows, rows + (to - from) * p.storedValueBytes, seenOf(panel));
   for (let key: i32 = 0; key < to - from; key++) {
     const power = powers + key * PANEL_BYTES;
     v128.store(power, f32x4.mul(v128.load(power), v128.load32_splat(units + (key << 2))));

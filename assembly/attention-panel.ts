@@ -1,6 +1,6 @@
 // A panel: PANEL query rows side by side in the lanes, with all that attention carries for them from one block of keys to
-// the next. It lives in the caller's scratch: this header, then the packed queries [E][PANEL], then the sums
-// [V][PANEL].
+// the next. It lives in the caller's scratch: this header, then the packed queries [E][PANEL], then the sums [V][PANEL] and,
+// where keys are more than one part, the sums of the parts before (attention-parts.ts).
 //
 // Rows of one key/value head are numbered g * L + i over the g query heads that share it, so that a panel may hold
 // several heads of a group (with one query each while decoding). Lanes past the last row repeat it, with its
@@ -11,7 +11,7 @@ import { FEW } from "./attention-few";
 import { packLanes } from "./pack";
 import { AttentionParameters } from "./parameters";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { LANES, PANEL, PANEL_BYTES, PANEL_HEADER } from "./tile-sizes";
+import { LANES, PANEL, PANEL_BYTES, PANEL_HEADER, PART_KEYS } from "./tile-sizes";
 
 export const COSINE: i32 = 1;
 export const ROOT_NORM: i32 = 2;
@@ -42,20 +42,32 @@ const MAXIMUM: usize = 14 * PANEL_BYTES;
 const SUM: usize = 15 * PANEL_BYTES;
 const CORRECTION: usize = 16 * PANEL_BYTES;
 const NORM: usize = 17 * PANEL_BYTES;
+/** Of the parts before the current one: maximum, denominator; and what the current one is multiplied by as it joins them. */
+const JOINED_MAXIMUM: usize = 18 * PANEL_BYTES;
+const JOINED_SUM: usize = 19 * PANEL_BYTES;
+const PART_FACTOR: usize = 20 * PANEL_BYTES;
+const HEAD_FACTOR: usize = 21 * PANEL_BYTES;
 // Header: one value for the panel.
 /** Keys that some lane attends, and keys that every lane attends. */
-const SOME_FIRST: usize = 18 * PANEL_BYTES;
+const SOME_FIRST: usize = 22 * PANEL_BYTES;
 const SOME_END: usize = SOME_FIRST + 4;
 const EVERY_FIRST: usize = SOME_FIRST + 8;
 const EVERY_END: usize = SOME_FIRST + 12;
 /** Queries of a panel that has few, else 0; and bytes of the lanes that count. */
 const FEW_QUERIES: usize = SOME_FIRST + 16;
 const USED_BYTES: usize = SOME_FIRST + 20;
+/** Whether parts were joined already. */
+const HAS_JOINED: usize = SOME_FIRST + 24;
+/** What was read only to have it near. */
+const SEEN: usize = SOME_FIRST + 28;
 const QUERIES: usize = PANEL_HEADER;
 
 // @ts-ignore: decorator
 @inline
 export function queriesOf(panel: usize): usize { return panel + QUERIES; }
+// @ts-ignore: decorator
+@inline
+export function seenOf(panel: usize): usize { return panel + SEEN; }
 // @ts-ignore: decorator
 @inline
 export function sumsOf(p: AttentionParameters, panel: usize): usize { return panel + QUERIES + p.headSize * PANEL_BYTES; }
@@ -65,6 +77,24 @@ export function maximaOf(panel: usize): usize { return panel + MAXIMUM; }
 // @ts-ignore: decorator
 @inline
 export function denominatorsOf(panel: usize): usize { return panel + SUM; }
+// @ts-ignore: decorator
+@inline
+export function joinedMaximaOf(panel: usize): usize { return panel + JOINED_MAXIMUM; }
+// @ts-ignore: decorator
+@inline
+export function joinedDenominatorsOf(panel: usize): usize { return panel + JOINED_SUM; }
+// @ts-ignore: decorator
+@inline
+export function partFactorsOf(panel: usize): usize { return panel + PART_FACTOR; }
+// @ts-ignore: decorator
+@inline
+export function joinedSumsOf(p: AttentionParameters, panel: usize): usize { return sumsOf(p, panel) + p.valueSize * PANEL_BYTES; }
+// @ts-ignore: decorator
+@inline
+export function hasJoined(panel: usize): bool { return load<i32>(panel, HAS_JOINED) != 0; }
+// @ts-ignore: decorator
+@inline
+export function setJoined(panel: usize): void { store<i32>(panel, 1, HAS_JOINED); }
 // @ts-ignore: decorator
 @inline
 export function correctionsOf(panel: usize): usize { return panel + CORRECTION; }
@@ -141,22 +171,29 @@ export function lastKeyOfAll(p: AttentionParameters, state: usize, panels: i32):
   return end;
 }
 
+/** Does any entry have more keys than a part? */
+// @ts-ignore: decorator
+@inline
+export function hasParts(p: AttentionParameters): bool { return p.keyLength > PART_KEYS; }
+
 /** Bytes of a panel's state. */
 export function panelBytes(p: AttentionParameters): usize {
-  return QUERIES + (p.headSize + p.valueSize) * PANEL_BYTES;
+  return QUERIES + (p.headSize + (hasParts(p) ? 2 : 1) * p.valueSize) * PANEL_BYTES;
 }
 
-/** Sets up the lanes from row `first` on: addresses, keys they may attend, packed queries, empty sums. */
-export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32, part: i32): void {
+/** Sets up the lanes of rows `first` to `end`: addresses, keys they may attend, packed queries, empty sums. */
+export function startPanel(
+  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32, end: i32, part: i32,
+): void {
   const queries = queryLengthOf(p, entry);
-  const length = p.lengths == 0 ? keyLengthOf(p, entry) : load<i32>(p.lengths + (entry << 2));
+  const length = validLengthOf(p, entry);
   const offset = p.offsets == 0 ? p.offset : load<i32>(p.offsets + (entry << 2));
-  const rows = p.group * queries - first;
+  const rows = end - first;
   store<i32>(panel, rows <= FEW ? rows : 0, FEW_QUERIES);
   store<u32>(panel, rows <= FEW ? 16 : <u32>PANEL_BYTES, USED_BYTES);
   let lowestFirst = i32.MAX_VALUE, highestFirst = 0, lowestEnd = i32.MAX_VALUE, highestEnd = 0;
   for (let lane: i32 = 0; lane < PANEL; lane++) {
-    const row = min(first + lane, p.group * queries - 1);
+    const row = min(first + lane, end - 1);
     const i = row % queries;
     const at = panel + (lane << 2);
     startLane(p, at, entry, kvHead * p.group + row / queries, i, part);
@@ -174,7 +211,8 @@ export function startPanel(p: AttentionParameters, panel: usize, entry: i32, kvH
   store<i32>(panel, highestEnd, SOME_END);
   store<i32>(panel, highestFirst, EVERY_FIRST);
   store<i32>(panel, lowestEnd, EVERY_END);
-  packQueries(p, panel, entry, kvHead, first);
+  store<i32>(panel, 0, HAS_JOINED);
+  packQueries(p, panel, entry, kvHead, first, end - 1);
   memory.fill(sumsOf(p, panel), 0, p.valueSize * PANEL_BYTES);
 }
 
@@ -185,6 +223,11 @@ export function queryLengthOf(p: AttentionParameters, entry: i32): i32 {
 
 export function keyLengthOf(p: AttentionParameters, entry: i32): i32 {
   return p.keyStarts == 0 ? p.keyLength : lengthAt(p.keyStarts, entry);
+}
+
+/** Keys of an entry that may be attended. */
+export function validLengthOf(p: AttentionParameters, entry: i32): i32 {
+  return p.lengths == 0 ? keyLengthOf(p, entry) : load<i32>(p.lengths + (entry << 2));
 }
 
 export function startOf(starts: usize, entry: i32): i32 {
@@ -210,14 +253,15 @@ function endKeyOf(p: AttentionParameters, position: i32, length: i32): i32 {
 function startLane(p: AttentionParameters, lane: usize, entry: i32, head: i32, query: i32, part: i32): void {
   const i = query + startOf(p.queryStarts, entry);
   const row: usize = entry * p.rowsBatchStride + head * p.rowsHeadStride + i;
-  // One part has the sink for all.
+  // The first part has the sink for all.
   const sink: f32 = p.sinks == 0 || part > 0 ? -Infinity : load<f32>(p.sinks + (head << 2));
   store<f32>(lane, sink, MAXIMUM);
   // A sink is one more exponential, that of its own maximum, and carries no value.
   store<f32>(lane, sink == -Infinity ? 0 : 1, SUM);
-  const output = p.output + part * p.partOutputBytes;
-  store<u32>(lane, output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
-  if (p.logSumExp) store<u32>(lane, p.logSumExp + part * p.partRowBytes + (row << 2), LOG_SUM_EXP);
+  const factor: f32 = p.headFactors == 0 ? 1 : load<f32>(p.headFactors + ((entry * p.kvHeads * p.group + head) << 2));
+  store<f32>(lane, factor, HEAD_FACTOR);
+  store<u32>(lane, p.output + entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride, OUTPUT);
+  if (p.logSumExp) store<u32>(lane, p.logSumExp + (row << 2), LOG_SUM_EXP);
   if (p.weights) store<u32>(lane, p.weights + (row * p.keyLength << 2), WEIGHTS);
   if (p.scores) store<u32>(lane, p.scores + (row * p.keyLength << 2), SCORES);
   if (p.mask) store<u32>(lane, p.mask + entry * p.maskBatchStride + head * p.maskHeadStride + i * p.maskRowStride, MASK);
@@ -246,8 +290,7 @@ function queryRow(p: AttentionParameters, entry: i32, kvHead: i32, row: i32): us
 }
 
 /** Packs PANEL query rows as [E][PANEL]; for cosine and root-norm also takes their norms. */
-function packQueries(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32): void {
-  const last = p.group * queryLengthOf(p, entry) - 1;
+function packQueries(p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, first: i32, last: i32): void {
   const queries = panel + QUERIES;
   for (let lane: i32 = 0; lane < PANEL; lane += LANES) {
     const row = first + lane;
@@ -295,29 +338,30 @@ export function normOf(row: usize, size: i32): f32 {
 export function finishPanel(p: AttentionParameters, panel: usize): void {
   const sums = sumsOf(p, panel);
   const few = fewQueriesOf(panel);
-  if (few > 0) writeRows(p.valueSize, sums, few, inverse(v128.load(panel, SUM)), panel);
+  if (few > 0) writeRows(p.valueSize, sums, few, outputFactors(panel), panel);
   else {
     for (let lanes: usize = 0; lanes < PANEL_BYTES; lanes += 16)
-      writeLanes(p.valueSize, sums + lanes, inverse(v128.load(panel + lanes, SUM)), panel + lanes);
+      writeLanes(p.valueSize, sums + lanes, outputFactors(panel + lanes), panel + lanes);
   }
   if (p.logSumExp) {
-    for (let lane: usize = 0; lane < usedBytes(panel); lane += 4) finishRow(p, panel + lane);
+    for (let at = panel; at < panel + usedBytes(panel); at += 4)
+      store<f32>(load<u32>(at, LOG_SUM_EXP), logSum(load<f32>(at, MAXIMUM), load<f32>(at, SUM)));
   }
 }
 
-function finishRow(p: AttentionParameters, lane: usize): void {
-  const target: usize = load<u32>(lane, LOG_SUM_EXP);
-  const maximum = load<f32>(lane, MAXIMUM), sum = load<f32>(lane, SUM);
-  if (p.sums == 0) return store<f32>(target, logSum(maximum, sum));
-  // A merge passes over parts whose maximum is -infinity: NaN must not hide behind one.
-  store<f32>(target, sum == sum ? maximum : sum);
-  store<f32>(target - p.logSumExp + p.sums, sum);
+/** What makes outputs of sums: 1 / denominator, and the head's factor. A row with no key has sum 0 and output 0. */
+function outputFactors(lanes: usize): v128 {
+  const sums = v128.load(lanes, SUM);
+  const empty = f32x4.eq(sums, f32x4.splat(0));
+  const inverse = v128.andnot(f32x4.div(f32x4.splat(1), sums), empty);
+  return f32x4.mul(inverse, v128.load(lanes, HEAD_FACTOR));
 }
 
-/** A row with no key has sum 0 and output 0. */
-function inverse(sums: v128): v128 {
-  const empty = f32x4.eq(sums, f32x4.splat(0));
-  return v128.andnot(f32x4.div(f32x4.splat(1), sums), empty);
+/** A sum divided. Adding 0 makes -0, which sums too small for a float32 may leave, the 0 that excluded keys would make of it. */
+// @ts-ignore: decorator
+@inline
+function quotient_f32x4(sum: v128, factor: v128): v128 {
+  return f32x4.add(f32x4.mul(sum, factor), f32x4.splat(0));
 }
 
 /** Sums that are rows already, [queries][V]. */
@@ -327,8 +371,8 @@ function writeRows(size: i32, sums: usize, count: i32, factors: v128, panel: usi
     const factor = v128.swizzle(factors, i32x4.splat(0x03020100 + 0x04040404 * row));
     let k: i32 = 0;
     for (; k + LANES <= size; k += LANES)
-      v128.store(target + (k << 2), f32x4.mul(v128.load(sums + (k << 2)), factor));
-    for (; k < size; k++) v128.store32_lane(target + (k << 2), f32x4.mul(v128.load32_splat(sums + (k << 2)), factor), 0);
+      v128.store(target + (k << 2), quotient_f32x4(v128.load(sums + (k << 2)), factor));
+    for (; k < size; k++) v128.store32_lane(target + (k << 2), quotient_f32x4(v128.load32_splat(sums + (k << 2)), factor), 0);
     sums += <usize>size << 2;
   }
 }
@@ -342,10 +386,10 @@ function writeLanes(size: i32, sums: usize, factor: v128, lanes: usize): void {
   let k: i32 = 0;
   let at: usize = 0;
   for (; k + 4 <= size; k += 4) {
-    const column0 = f32x4.mul(v128.load(sums), factor);
-    const column1 = f32x4.mul(v128.load(sums, PANEL_BYTES), factor);
-    const column2 = f32x4.mul(v128.load(sums, 2 * PANEL_BYTES), factor);
-    const column3 = f32x4.mul(v128.load(sums, 3 * PANEL_BYTES), factor);
+    const column0 = quotient_f32x4(v128.load(sums), factor);
+    const column1 = quotient_f32x4(v128.load(sums, PANEL_BYTES), factor);
+    const column2 = quotient_f32x4(v128.load(sums, 2 * PANEL_BYTES), factor);
+    const column3 = quotient_f32x4(v128.load(sums, 3 * PANEL_BYTES), factor);
     const low01 = interleaveLow(column0, column1);
     const high01 = interleaveHigh(column0, column1);
     const low23 = interleaveLow(column2, column3);
@@ -358,7 +402,7 @@ function writeLanes(size: i32, sums: usize, factor: v128, lanes: usize): void {
     at += 16;
   }
   for (; k < size; k++) {
-    const column = f32x4.mul(v128.load(sums), factor);
+    const column = quotient_f32x4(v128.load(sums), factor);
     v128.store32_lane(row0 + at, column, 0);
     v128.store32_lane(row1 + at, column, 1);
     v128.store32_lane(row2 + at, column, 2);

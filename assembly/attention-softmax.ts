@@ -86,7 +86,10 @@ export function weighBlock(p: AttentionParameters, panel: usize, count: i32, sco
   for (let lanes: usize = 0; lanes < usedBytes(panel); lanes += 16) weighLanes(p, panel + lanes, count, scores + lanes);
 }
 
-/** e^(score - maximum) / denominator; 0 for an excluded key, even where the denominator is NaN. */
+/**
+ * e^(score - maximum) / denominator; 0 for an excluded key, even where the denominator is NaN. The exponents stand one block
+ * after the weights then, for those who want the weights' logarithms.
+ */
 function weighLanes(p: AttentionParameters, lanes: usize, count: i32, scores: usize): void {
   const factor = f32x4.splat(p.finalScores ? 1 : p.scale);
   const term = f32x4.neg(finite(v128.load(maximaOf(lanes))));
@@ -98,6 +101,7 @@ function weighLanes(p: AttentionParameters, lanes: usize, count: i32, scores: us
     const score = v128.load(scores);
     let x = madd_f32x4(score, factor, term);
     if (rests) x = f32x4.add(x, v128.load(scores + BLOCK_BYTES));
+    v128.store(scores + BLOCK_BYTES, x);
     const weight = f32x4.div(exponentialOnce_f32x4(x), divisor);
     v128.store(scores, v128.andnot(weight, f32x4.eq(score, f32x4.splat(-Infinity))));
   }

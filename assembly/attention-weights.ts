@@ -15,7 +15,7 @@ export function weighKeys(
 ): void {
   const bytes = panelBytes(p);
   const widened = state + p.panels * bytes;
-  const direct = panels == 1 && readsInt8(p, state);
+  const direct = readsInt8(p, entry);
   const lowest = firstKeyOfAll(p, state, panels), highest = lastKeyOfAll(p, state, panels);
   for (let block = firstKey; block < lastKey; block += KEY_BLOCK) {
     const blockEnd = min(block + KEY_BLOCK, lastKey);

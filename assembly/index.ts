@@ -3,6 +3,7 @@
 
 export { appendTile as append } from "./append";
 export { attentionTile as attention } from "./attention";
+export { attentionStatisticsTile as attentionStatistics } from "./attention-statistics";
 export { copyTile as copy } from "./copy";
 export { linearAttentionTile as linearAttention } from "./linear-attention";
 export { matmulTile as matmul } from "./matmul";

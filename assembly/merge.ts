@@ -42,14 +42,13 @@ function weigh(p: MergeParameters, row: i32, count: i32, scratch: usize): void {
   let maxima = nothing;
   // NaN is passed over here; it reaches the result through its weight.
   for (let part: i32 = 0; part < p.parts; part++)
-    maxima = f32x4.pmax(maxima, loadRows(p.logSumExps, part, row, count, -Infinity));
+    maxima = f32x4.pmax(maxima, loadRows(p.logSumExps, part, row, count));
   // A row without keys subtracts 0, as -infinity - -infinity is NaN.
   const shift = v128.andnot(maxima, f32x4.eq(maxima, nothing));
   let sums = zero;
   const weights = scratch + WEIGHTS;
   for (let part: i32 = 0; part < p.parts; part++) {
-    let weight = exponentialOnce_f32x4(f32x4.sub(loadRows(p.logSumExps, part, row, count, -Infinity), shift));
-    if (p.sums) weight = f32x4.mul(weight, loadRows(p.sums, part, row, count, 0));
+    const weight = exponentialOnce_f32x4(f32x4.sub(loadRows(p.logSumExps, part, row, count), shift));
     v128.store(weights + part * LANE_BYTES, weight);
     sums = f32x4.add(sums, weight);
   }
@@ -62,9 +61,9 @@ function weigh(p: MergeParameters, row: i32, count: i32, scratch: usize): void {
 }
 
 /** One float of each of up to four rows, from a part named by a table. */
-function loadRows(table: usize, part: i32, row: i32, count: i32, fill: f32): v128 {
+function loadRows(table: usize, part: i32, row: i32, count: i32): v128 {
   const address = entryOf(table, part) + (row << 2);
-  return count == LANES ? v128.load(address) : loadTail_f32x4(address, count, fill);
+  return count == LANES ? v128.load(address) : loadTail_f32x4(address, count, -Infinity);
 }
 
 /** The address that a table has for a part. */
@@ -79,14 +78,12 @@ function finishRow(p: MergeParameters, row: i32, scratch: usize, lane: usize): v
   const i = row % p.queryLength;
   const head = (row / p.queryLength) % p.heads;
   const entry = row / p.queryLength / p.heads;
-  const from: usize = entry * p.partBatchStride + head * p.partHeadStride + i * p.partRowStride;
-  const to: usize = entry * p.outputBatchStride + head * p.outputHeadStride + i * p.outputRowStride;
+  const at: usize = entry * p.batchStride + head * p.headStride + i * p.rowStride;
   const terms = scratch + WEIGHTS + p.parts * LANE_BYTES;
-  const end = listTerms(p, row, from, scratch + WEIGHTS + lane, terms);
-  if (end == terms) memory.fill(p.output + to, 0, p.valueSize << 2);
-  else addTerms(terms, end, p.output + to, p.valueSize);
-  if (p.logSumExp)
-    store<f32>(p.logSumExp + (row << 2), logSum(load<f32>(scratch + lane), load<f32>(scratch + lane, SUMS)));
+  const end = listTerms(p, row, at, scratch + WEIGHTS + lane, terms);
+  if (end == terms) memory.fill(p.output + at, 0, p.valueSize << 2);
+  else addTerms(terms, end, p.output + at, p.valueSize);
+  store<f32>(p.logSumExp + (row << 2), logSum(load<f32>(scratch + lane), load<f32>(scratch + lane, SUMS)));
 }
 
 /** Lists the parts that have keys for a row; the others are never read, whatever they hold. Returns the list's end. */

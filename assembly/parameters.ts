@@ -12,9 +12,10 @@ export class AttentionParameters {
   key: usize;
   value: usize;
   output: usize;
-  /** One float a row, or absent. Of a part: the row's maximum, whose sum of exponentials goes to `sums`. */
+  /** One float a row, or absent. */
   logSumExp: usize;
-  sums: usize;
+  /** Where tiles share the keys of a group: `parts` records for each panel, of what parts leave. Absent = a tile takes all keys. */
+  records: usize;
   /** S floats a row each, or absent. */
   weights: usize;
   scores: usize;
@@ -24,6 +25,8 @@ export class AttentionParameters {
   /** Per query head: slope of ALiBi, score of the sink; absent = none. */
   slopes: usize;
   sinks: usize;
+  /** Per entry and query head: factor on the output, or absent. */
+  headFactors: usize;
   /** Per query head: bias by distance, from -relativeReach to relativeReach. */
   relativeBias: usize;
   /** Kinds of the blocks of a block mask, and the bytes of its partial ones. */
@@ -51,9 +54,11 @@ export class AttentionParameters {
   panels: i32;
   tilesPerGroup: i32;
   keysPerStep: i32;
-  /** Tiles that may share the keys of a group, no fewer than so many each; what they leave is merged. 1 = one has them all. */
+  /** Parts of the longest entry's keys, where tiles share them, and how many a tile takes; else 1. */
   parts: i32;
-  leastKeysPerPart: i32;
+  partsPerTile: i32;
+  /** 1: parts have left their records, which are joined now. */
+  joins: i32;
   similarity: i32;
   offset: i32;
   /** 1: the scores are scaled and masked before the softmax; 0: only scale > 0 is left to do, and the softmax does it. */
@@ -70,6 +75,8 @@ export class AttentionParameters {
   pageColumns: i32;
   /** How pages store numbers: 0 float32, 1 bfloat16, 2 int8 and a scale for each row. */
   storage: i32;
+  /** 1: keys and values come from memory, and are better read through in order before they are used. */
+  far: i32;
   scale: f32;
   /** 0 = none. */
   softcap: f32;
@@ -104,16 +111,28 @@ export class AttentionParameters {
   blockBatchStride: u32;
   blockHeadStride: u32;
 
-  /** From a part's output, and from its maxima and sums, to the next part's. */
-  partOutputBytes: u32;
-  partRowBytes: u32;
-
   storedKeyBytes: u32;
   storedValueBytes: u32;
   /** Where a page's values, scales of keys and scales of values start. */
   pageValuesBytes: u32;
   pageKeyScalesBytes: u32;
   pageValueScalesBytes: u32;
+}
+
+/**
+ * Statistics of an attention's weights; tile = up to `panelsPerTile` panels of one query head, `panels` at a time, of
+ * `tilesPerGroup / group` tiles a head. Numbered as above, a row has one entropy and `edges` edges.
+ */
+@unmanaged
+export class AttentionStatisticsParameters extends AttentionParameters {
+  entropies: usize;
+  /** Keys (i32) and weights of a row's largest weights. */
+  edgeKeys: usize;
+  edgeWeights: usize;
+  /** What a tile's rows add to each key, S floats, then to each diagonal, L + S - 1; tile after tile. */
+  masses: usize;
+  edges: i32;
+  panelsPerTile: i32;
 }
 
 /**
@@ -240,13 +259,8 @@ export class MergeParameters {
   /** Tables of `parts` addresses: each part's output and logSumExp. */
   outputs: usize;
   logSumExps: usize;
-  /**
-   * Table of each part's sums, or absent. With them logSumExp is a row's maximum, and its sum stands beside it:
-   * a large maximum does not swallow the logarithm then.
-   */
-  sums: usize;
   output: usize;
-  /** One float a row, or absent. */
+  /** One float a row. */
   logSumExp: usize;
   parts: i32;
   rows: i32;
@@ -254,12 +268,10 @@ export class MergeParameters {
   heads: i32;
   queryLength: i32;
   valueSize: i32;
-  partBatchStride: u32;
-  partHeadStride: u32;
-  partRowStride: u32;
-  outputBatchStride: u32;
-  outputHeadStride: u32;
-  outputRowStride: u32;
+  /** Of the parts' outputs and of the result. */
+  batchStride: u32;
+  headStride: u32;
+  rowStride: u32;
 }
 
 /** RMS norm and rotary positions of rows of heads, some entries of `rowsPerEntry` rows; tile = `rowsPerTile` rows. */
@@ -286,8 +298,7 @@ export class RotaryParameters {
   rotarySize: i32;
   interleaved: i32;
   epsilon: f32;
-  inputEntryStride: u32;
-  outputEntryStride: u32;
+  entryStride: u32;
 }
 
 /**

@@ -16,8 +16,9 @@ export function rotaryTile(address: usize, tile: i32, scratch: usize): void {
   for (let row = first; row < last; row++) {
     const entry = row / p.rowsPerEntry;
     const within = row % p.rowsPerEntry;
-    const source = p.input + entry * p.inputEntryStride + within * rowBytes;
-    const target = p.output + entry * p.outputEntryStride + within * rowBytes;
+    const at = entry * p.entryStride + within * rowBytes;
+    const source = p.input + at;
+    const target = p.output + at;
     let x = source;
     if (p.normWeight) {
       normalize(source, scratch, p.normWeight, p.headSize, p.epsilon);

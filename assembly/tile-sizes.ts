@@ -25,6 +25,12 @@ export const ROWS: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 /** Keys of one block of attention: a multiple of 4, 5 and 6, whose keys and values (64 wide) fit the L1 cache together. */
 export const KEY_BLOCK: i32 = 60;
 
+/**
+ * Keys whose softmax is taken by itself, before it joins that of the keys before them. Every attention is cut so, whoever
+ * computes the parts: joining costs half a percent at 540, and 512 keys are one part.
+ */
+export const PART_KEYS: i32 = 9 * KEY_BLOCK;
+
 /** Depth of one part of a matrix product: 384 x 8 columns are 12 KiB, half of what the L1 cache has for them; x 16, 24 KiB. */
 export const DEPTH_BLOCK: i32 = 384;
 
@@ -32,8 +38,11 @@ export const DEPTH_BLOCK: i32 = 384;
 export const PAIR_BYTES: usize = <usize>PAIR * 4;
 export const PANEL_BYTES: usize = <usize>PANEL * 4;
 
-/** Bytes of a panel's state beside its queries and sums: 18 fields of a lane and 8 of the panel, see attention-panel.ts. */
-export const PANEL_HEADER: i32 = (18 * PANEL + 8) * 4;
+/** Bytes of a panel's state beside its queries and sums: 22 fields of a lane and 8 of the panel, see attention-panel.ts. */
+export const PANEL_HEADER: i32 = (22 * PANEL + 8) * 4;
 
 /** Bytes of a block of scores, [keys][8]. Scratch has two: scores, and what belongs to each of them. */
 export const BLOCK_BYTES: usize = <usize>KEY_BLOCK * PANEL_BYTES;
+
+/** Fields of a lane that statistics keep beside its edges: see attention-statistics.ts. */
+export const STATISTICS_FIELDS: i32 = 3;
