@@ -4,7 +4,6 @@ import {
   type AttentionOptions,
   type AttentionResult,
   attentionCall,
-  optionsOf,
 } from "./calls/attention.ts";
 import { type MatmulOptions, matmulCall } from "./calls/matmul.ts";
 import {
@@ -13,18 +12,22 @@ import {
   type MergeOptions,
   mergeCall,
 } from "./calls/merge-attention.ts";
+import { RepeatedAttention } from "./calls/repeated-attention.ts";
 import { type RotaryOptions, type RotaryTableOptions, rotaryCall } from "./calls/rotary.ts";
 import { type SoftmaxOptions, softmaxCall } from "./calls/softmax.ts";
+import { describe } from "./describe.ts";
 import type { EngineOptions } from "./engine/engine-options.ts";
 import { EngineTensor } from "./engine/engine-tensor.ts";
 import type { KernelSet } from "./engine/kernel-sets.ts";
+import type { Call } from "./engine/program.ts";
 import { Runtime } from "./engine/runtime.ts";
+import { untraced } from "./engine/tracing.ts";
 import { AttentionError } from "./errors.ts";
+import { isA } from "./is-a.ts";
 import type { KVCache } from "./kv-cache.ts";
 import type { Tensor } from "./tensor.ts";
-import { describe, type TensorLike } from "./tensor-like.ts";
+import { readShape, sizeOf, type TensorLike } from "./tensor-like.ts";
 import { judgeWide } from "./trial/wide.ts";
-import { checkSignal, checkWhole } from "./validate/options.ts";
 
 export type { EngineOptions } from "./engine/engine-options.ts";
 export type { KernelChoice, KernelSet } from "./engine/kernel-sets.ts";
@@ -54,16 +57,21 @@ export interface EngineInfo {
   readonly v8: string | undefined;
 }
 
+/** An engine that is forgotten ends its threads, some time: they would keep its memory. */
+const forgotten = new FinalizationRegistry<Runtime>((runtime) => void runtime.endThreads());
+
 /**
  * Linear memory, kernels and threads, with every operator as a method. The top-level functions use one that is made on
  * first use; make your own to choose kernels and threads, to limit memory, or to keep tensors in its memory.
  */
 export class Engine {
   readonly #runtime: Runtime;
+  readonly #repeated: RepeatedAttention = new RepeatedAttention();
 
   /** @internal Use `createEngine`. */
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
+    forgotten.register(this, runtime);
   }
 
   /** Scaled dot-product attention; see the function of that name. */
@@ -79,9 +87,7 @@ export class Engine {
     options?: AttentionOptions,
   ): Promise<AttentionResult>;
   async scaledDotProductAttention(query: TensorLike, ...args: AttentionArguments): Promise<AttentionResult> {
-    const signal = optionsOf(args)?.signal;
-    checkSignal(signal);
-    return this.#runtime.run(attentionCall(query, args, this.#runtime), signal);
+    return this.#run(attentionCall(query, args, this.#runtime));
   }
 
   /** Scaled dot-product attention here and now; see the function of that name. */
@@ -96,60 +102,79 @@ export class Engine {
     cache: KVCache,
     options?: AttentionOptions,
   ): AttentionResult;
-  scaledDotProductAttentionSync(query: TensorLike, ...args: AttentionArguments): AttentionResult {
-    return this.#runtime.runSync(attentionCall(query, args, this.#runtime));
+  scaledDotProductAttentionSync(
+    query: TensorLike,
+    key: TensorLike | KVCache,
+    value?: TensorLike | AttentionOptions,
+    options?: AttentionOptions,
+  ): AttentionResult {
+    return this.#runSync(this.#repeated.callFor(query, key, value, options, this.#runtime));
   }
 
   /** Attention over disjoint sets of keys becomes attention over all of them; see the function of that name. */
   async mergeAttention(parts: readonly AttentionPart[], options?: MergeOptions): Promise<MergedAttention> {
-    checkSignal(options?.signal);
-    return this.#runtime.run(mergeCall(parts, options), options?.signal);
+    return this.#run(mergeCall(parts, options));
   }
 
   /** The same here and now; see the function of that name. */
   mergeAttentionSync(parts: readonly AttentionPart[], options?: MergeOptions): MergedAttention {
-    return this.#runtime.runSync(mergeCall(parts, options));
+    return this.#runSync(mergeCall(parts, options));
   }
 
   /** Matrix product; see the function of that name. */
   async matmul(a: TensorLike, b: TensorLike, options?: MatmulOptions): Promise<Tensor> {
-    checkSignal(options?.signal);
-    return this.#runtime.run(matmulCall(a, b, options, this.#runtime.sizes), options?.signal);
+    return this.#run(matmulCall(a, b, options, this.#runtime.sizes));
   }
 
   /** Matrix product here and now; see the function of that name. */
   matmulSync(a: TensorLike, b: TensorLike, options?: MatmulOptions): Tensor {
-    return this.#runtime.runSync(matmulCall(a, b, options, this.#runtime.sizes));
+    return this.#runSync(matmulCall(a, b, options, this.#runtime.sizes));
   }
 
   /** Softmax; see the function of that name. */
   async softmax(x: TensorLike, options?: SoftmaxOptions): Promise<Tensor> {
-    checkSignal(options?.signal);
-    return this.#runtime.run(softmaxCall(x, options), options?.signal);
+    return this.#run(softmaxCall(x, options));
   }
 
   /** Softmax here and now; see the function of that name. */
   softmaxSync(x: TensorLike, options?: SoftmaxOptions): Tensor {
-    return this.#runtime.runSync(softmaxCall(x, options));
+    return this.#runSync(softmaxCall(x, options));
   }
 
   /** Rotary positions; see the function of that name. */
   applyRotary(x: TensorLike, options?: RotaryOptions | RotaryTableOptions): Tensor {
-    return this.#runtime.runSync(rotaryCall(x, options));
+    return this.#runSync(rotaryCall(x, options));
   }
 
   /**
    * A tensor of zeros in this engine's memory: no copy is made of it on the way in, nor out when it is `out`. Give it
    * back with `dispose()` or `using`.
    *
-   * @throws AttentionError `ERR_OPTION` for sizes that are no whole numbers, `ERR_MEMORY` where there is no room
+   * @throws AttentionError `ERR_SHAPE` for sizes that are no whole numbers, `ERR_DTYPE` for what is no array of them,
+   *   `ERR_MEMORY` where there is no room
    */
   tensor(shape: readonly number[]): Tensor {
     this.#runtime.checkUsable();
-    if (!Array.isArray(shape))
-      throw new AttentionError("ERR_OPTION", `"shape" expected an array, got ${describe(shape)}`);
-    for (const size of shape) checkWhole("shape", size);
-    return new EngineTensor(this.#runtime.memory, [...shape]);
+    return new EngineTensor(this.#runtime.memory, readShape("shape", shape));
+  }
+
+  #run<R>(call: Call<R>): Promise<R> {
+    this.#checkOwn(call);
+    return this.#runtime.run(call, call.signal);
+  }
+
+  #runSync<R>(call: Call<R>): R {
+    this.#checkOwn(call);
+    return this.#runtime.runSync(call);
+  }
+
+  /** Refuses options that name another engine: nobody would see that they are passed over. */
+  #checkOwn({ engine }: Call<unknown>): void {
+    if (engine === undefined || engine === this) return;
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"engine" expected the engine whose method is called, got ${isA(engine, Engine) ? "another one" : describe(engine)}`,
+    );
   }
 
   /** What this engine is made of and what it holds. */
@@ -171,23 +196,32 @@ export class Engine {
 
   /** Starts the threads and runs each kernel until it is compiled for speed, so that the first real call is fast. */
   async warmUp(): Promise<void> {
+    this.#runtime.checkUsable();
     this.#runtime.start();
     const x = this.tensor([1, 4, 128, 64]);
     const token = this.tensor([1, 4, 1, 64]);
+    const out = this.tensor([1, 4, 1, 64]);
     try {
       for (let i = 0; i < WARM_UP_CALLS; i++) {
-        this.scaledDotProductAttentionSync(x, x, x);
-        this.matmulSync(x, x, { transposeB: true });
-        this.softmaxSync(x);
-        await this.scaledDotProductAttention(x, x, x);
+        untraced(() => {
+          this.scaledDotProductAttentionSync(x, x, x);
+          this.matmulSync(x, x, { transposeB: true });
+          this.softmaxSync(x);
+        });
+        await untraced(() => this.scaledDotProductAttention(x, x, x));
       }
-      // Short calls, until what is around the kernels is compiled for speed as well.
-      const options = { out: this.tensor(token.shape) };
-      for (let i = 0; i < WARM_UP_SHORT_CALLS; i++) this.scaledDotProductAttentionSync(token, x, x, options);
-      options.out.dispose();
+      // Short calls, until what is around the kernels is compiled for speed as well: planning, and finding a plan again.
+      const plain = { data: new Float32Array(sizeOf(token.shape)), shape: token.shape };
+      untraced(() => {
+        for (let i = 0; i < WARM_UP_SHORT_CALLS; i++) {
+          this.scaledDotProductAttentionSync(plain, plain, plain);
+          this.scaledDotProductAttentionSync(token, token, token, { out });
+        }
+      });
     } finally {
       x.dispose();
       token.dispose();
+      out.dispose();
     }
   }
 
@@ -196,7 +230,10 @@ export class Engine {
     return this.#runtime;
   }
 
-  /** Waits for what is in flight, then ends the threads. Any later call is refused with `ERR_DISPOSED`; twice is fine. */
+  /**
+   * Waits for what is in flight, then ends the threads and lets go of the memory, tensors and caches in it included. Any
+   * later use of engine or tensors is refused with `ERR_DISPOSED`; twice is fine.
+   */
   dispose(): Promise<void> {
     return this.#runtime.dispose();
   }
@@ -204,11 +241,16 @@ export class Engine {
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
   }
+
+  /** `using`: the same, without waiting for what is in flight. */
+  [Symbol.dispose](): void {
+    void this.dispose();
+  }
 }
 
 /** V8 compiles a function for speed after some thousand of its loops have run. */
 const WARM_UP_CALLS = 10;
-const WARM_UP_SHORT_CALLS = 600;
+const WARM_UP_SHORT_CALLS = 1000;
 
 /**
  * Makes an engine. This is synchronous and quick, but for the first with `kernels: "wide"`: threads start when the first

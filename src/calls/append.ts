@@ -3,14 +3,13 @@
 import type { Layout } from "../attention-options.ts";
 import type { CacheState } from "../cache/cache-state.ts";
 import type { Growth } from "../cache/growth.ts";
-import type { LinearMemory } from "../engine/linear-memory.ts";
 import { type Call, Program } from "../engine/program.ts";
 import { AttentionError } from "../errors.ts";
 import { addAppend } from "../plan/append.ts";
 import type { TensorLike, VectorLike } from "../tensor-like.ts";
 import { float32, readFloats } from "../validate/floats.ts";
 import { type HeadView, viewHeads } from "../validate/heads.ts";
-import { checkChoice, checkNames } from "../validate/options.ts";
+import { checkChoice, readOptions } from "../validate/options.ts";
 import { readWholeVector } from "../validate/vector.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -35,15 +34,15 @@ export function appendCall(
   cache: CacheState,
   key: TensorLike,
   value: TensorLike,
-  options: AppendOptions = {},
+  given: AppendOptions = {},
 ): Append {
-  checkNames(options, names);
+  const options = readOptions(given, names);
   cache.checkSettled();
   const { layout = "BHLE" } = options;
   checkChoice("layout", layout, ["BHLE", "BLHE"]);
   const { keys, values } = readRows(cache, key, value, layout);
   const counts = readCounts(options.lengths, cache.entries.length, keys.length);
-  const [keyData, valueData] = [keys, values].map(({ data }) => lasting(data as Float32Array, cache.memory));
+  const [keyData, valueData] = [keys, values].map(({ data }) => cache.memory.follow(data as Float32Array));
   const growth = cache.grow(counts, keys.length);
   try {
     const program = new Program("KVCache.append");
@@ -53,18 +52,11 @@ export function appendCall(
       keyLayout: keys,
       valueLayout: values,
     });
-    return { call: { program, result: undefined }, growth };
+    return { call: { program, result: undefined, signal: options.signal }, growth };
   } catch (error) {
     growth.rollback();
     throw error;
   }
-}
-
-/** Making room may make memory grow, which detaches views of it, an engine's tensor among them: they are made anew. */
-function lasting(data: Float32Array, memory: LinearMemory): () => Float32Array {
-  if (data.buffer !== memory.buffer) return () => data;
-  const { byteOffset, length } = data;
-  return () => new Float32Array(memory.buffer, byteOffset, length);
 }
 
 function readRows(
@@ -75,16 +67,17 @@ function readRows(
 ): { keys: HeadView; values: HeadView } {
   const { kvHeads: K, headDim: E, valueDim: V } = cache.format;
   const B = cache.entries.length;
-  const rank = readFloats("key", key, float32).shape.length;
+  const [keyRows, valueRows] = [readFloats("key", key, float32), readFloats("value", value, float32)];
+  const rank = keyRows.shape.length;
   const least = B !== 1 ? 4 : K !== 1 ? 3 : 2;
   if (rank < least || rank > 4)
     throw new AttentionError(
       "ERR_SHAPE",
       `"key" expected a tensor of rank ${least === 4 ? "4" : `${least} to 4`} for a cache of ${B} entries with K=${K}, got rank ${rank}`,
     );
-  const keys = viewHeads("key", key, ["B", "K", "n", "E"], layout, rank, { B, K, E }, float32);
+  const keys = viewHeads("key", keyRows, ["B", "K", "n", "E"], layout, rank, { B, K, E });
   const known = { B, K, n: keys.length, V };
-  return { keys, values: viewHeads("value", value, ["B", "K", "n", "V"], layout, rank, known, float32) };
+  return { keys, values: viewHeads("value", valueRows, ["B", "K", "n", "V"], layout, rank, known) };
 }
 
 /** @internal How many of the n tokens of each entry are there. */

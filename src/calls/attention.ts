@@ -7,13 +7,13 @@ import type { Runtime } from "../engine/runtime.ts";
 import { AttentionError } from "../errors.ts";
 import type { KVCache } from "../kv-cache.ts";
 import { planAttention } from "../plan/attention.ts";
-import { Tensor } from "../tensor.ts";
-import { sizeOf, type TensorLike } from "../tensor-like.ts";
-import { readAttention } from "../validate/attention.ts";
+import { type Tensor, zeros } from "../tensor.ts";
+import { type TensorData, type TensorLike, unreadable } from "../tensor-like.ts";
+import { type AttentionProblem, readAttention } from "../validate/attention.ts";
 import { readCachedAttention } from "../validate/cached-attention.ts";
 import { float32 } from "../validate/floats.ts";
 import { headLayout, headShape } from "../validate/heads.ts";
-import { checkFlag, checkNames } from "../validate/options.ts";
+import { checkFlag, checkNames, readOptions } from "../validate/options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -39,29 +39,44 @@ export interface AttentionResult {
   readonly scores?: Tensor;
 }
 
-const names: ReadonlySet<string> = new Set([
+/** @internal Names of the options that say which weights an attention has. */
+export const scoreNames: readonly string[] = [
   "mask",
   "bias",
   "causal",
   "queryOffset",
   "window",
   "kvLengths",
-  "cuSeqlens",
   "softcap",
   "alibiSlopes",
   "relativeBias",
   "sinks",
   "blockMask",
-  "returnScores",
   "scale",
   "similarity",
   "layout",
+];
+
+const names: ReadonlySet<string> = new Set([
+  ...scoreNames,
+  "cuSeqlens",
+  "returnScores",
   "returnWeights",
   "returnLogSumExp",
   "out",
   "signal",
   "engine",
 ]);
+
+/** @internal Refuses an option that attention does not have. */
+export function checkAttentionNames(options: AttentionOptions): void {
+  checkNames(options, names);
+}
+
+/** @internal The options, each of them read once. */
+export function readAttentionOptions(options: AttentionOptions): AttentionOptions {
+  return readOptions(options, names);
+}
 
 /** @internal Key, value and options; or a cache and options. */
 export type AttentionArguments =
@@ -80,30 +95,32 @@ export function attentionCall(
   { memory, sizes }: Runtime,
 ): Call<AttentionResult> {
   const given = optionsOf(args);
-  // Only what is absent may be absent: null is refused.
-  const options = given === undefined ? {} : given;
   const cache = stateOf(args[0]);
-  const [key, value] = args as readonly TensorLike[];
   if (cache !== undefined) {
     checkSameMemory(cache, memory);
-    if (args[2] !== undefined || (options !== null && "data" in options))
+    if (args[2] !== undefined || hasData(given))
       throw new AttentionError(
         "ERR_OPTION",
         "beside a cache options are the third argument, and there is no fourth",
       );
   }
-  checkNames(options, names);
+  // Only what is absent may be absent: null is refused.
+  const options = readAttentionOptions(given === undefined ? {} : given);
   if (options.returnWeights !== undefined) checkFlag("returnWeights", options.returnWeights);
   if (options.returnLogSumExp !== undefined) checkFlag("returnLogSumExp", options.returnLogSumExp);
   const problem =
     cache === undefined
-      ? readAttention(query, key!, value!, options, float32)
+      ? readAttention(query, args[0] as TensorLike, args[1] as TensorLike, options, float32)
       : readCachedAttention(query, cache, options);
   const { B, H, L, S, V, rank, packed, query: heads } = problem;
   const layout = options.layout ?? "BHLE";
   const shape = packed ? [heads.length, H, V] : headShape(layout, [B, H, L, V], rank);
-  const inputs = cache === undefined ? [key!, value!] : [];
-  const output = checkTarget("out", options.out, shape, [query, ...inputs, options.mask, options.bias]);
+  const { tensor: output, data } = checkTarget(
+    "out",
+    options.out,
+    shape,
+    options.out === undefined ? [] : inputsOf(problem),
+  );
   const rows = packed ? [H, heads.length] : [B, H, L].slice(4 - rank);
   const logSumExp = options.returnLogSumExp ? zeros(rows) : undefined;
   const weights = options.returnWeights ? zeros([...rows, S]) : undefined;
@@ -111,7 +128,7 @@ export function attentionCall(
   const program = planAttention(
     problem,
     {
-      output: output.data,
+      output: data,
       outputLayout: packed
         ? { ...headLayout("BLHE", [1, H, heads.length, V]), batchStride: 0 }
         : headLayout(layout, [B, H, L, V]),
@@ -126,9 +143,18 @@ export function attentionCall(
   if (logSumExp) result.logSumExp = logSumExp;
   if (weights) result.weights = weights;
   if (scores) result.scores = scores;
-  return { program, result };
+  return { program, result, signal: options.signal, engine: options.engine };
 }
 
-function zeros(shape: readonly number[]): Tensor {
-  return new Tensor(new Float32Array(sizeOf(shape)), shape);
+/** What is read while the output is written. */
+function inputsOf({ query, key, value, mask, bias }: AttentionProblem): TensorData[] {
+  return [query, key, value, mask, bias].flatMap((input) => (input ? [input.data] : []));
+}
+
+function hasData(options: object | null | undefined): boolean {
+  try {
+    return typeof options === "object" && options !== null && "data" in options;
+  } catch (cause) {
+    throw unreadable("options", cause);
+  }
 }

@@ -5,7 +5,7 @@ import type { Tensor } from "../tensor.ts";
 import type { TensorData, TensorLike } from "../tensor-like.ts";
 import type { AttentionHeads } from "../validate/attention.ts";
 import { type HeadLayout, headLayout, headShape } from "../validate/heads.ts";
-import { checkTarget } from "../validate/target.ts";
+import { checkTarget, type Target } from "../validate/target.ts";
 
 /** What an approximation of attention returns. */
 export interface EfficientAttentionResult {
@@ -15,13 +15,14 @@ export interface EfficientAttentionResult {
 
 /** @internal The tensor that the output goes into, and where its heads are. */
 export function outputOf(
-  { B, H, L, V, rank }: AttentionHeads,
+  { B, H, L, V, rank, query, key, value }: AttentionHeads,
   { layout = "BHLE", out }: { readonly layout?: Layout; readonly out?: TensorLike<Float32Array> },
-  inputs: readonly (TensorLike<TensorData> | undefined)[],
-): { output: Tensor; layout: HeadLayout } {
+  others: readonly TensorData[],
+): Target & { readonly layout: HeadLayout } {
   const sizes = [B, H, L, V] as const;
+  const inputs = [query.data, key.data, value.data, ...others];
   return {
-    output: checkTarget("out", out, headShape(layout, sizes, rank), inputs),
+    ...checkTarget("out", out, headShape(layout, sizes, rank), inputs),
     layout: headLayout(layout, sizes),
   };
 }

@@ -3,8 +3,8 @@
 import type { KernelSizes } from "../engine/generated/kernels.ts";
 import { type Call, PanelProgram } from "../engine/program.ts";
 import { addLinearAttention, type LocatedHeads } from "../plan/linear-attention.ts";
-import { Tensor } from "../tensor.ts";
-import { sizeOf, type TensorLike } from "../tensor-like.ts";
+import { type Tensor, zeros } from "../tensor.ts";
+import type { TensorLike } from "../tensor-like.ts";
 import { float32 } from "../validate/floats.ts";
 import { type HeadView, headLayout, headShape } from "../validate/heads.ts";
 import { type LinearAttentionTerms, readLinearAttention } from "../validate/linear-attention.ts";
@@ -53,8 +53,4 @@ export function linearAttentionCall(
     scale,
   });
   return { program, result: { output, state } };
-}
-
-function zeros(shape: readonly number[]): Tensor {
-  return new Tensor(new Float32Array(sizeOf(shape)), shape);
 }

@@ -7,7 +7,7 @@ import { planLinformer } from "../plan/linformer.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { float32 } from "../validate/floats.ts";
 import { readLinformer } from "../validate/linformer.ts";
-import { checkNames } from "../validate/options.ts";
+import { readOptions } from "../validate/options.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type EfficientAttentionResult, outputOf } from "./efficient-attention.ts";
 
@@ -32,12 +32,13 @@ export function linformerCall(
   query: TensorLike,
   key: TensorLike,
   value: TensorLike,
-  options: LinformerOptions,
+  given: LinformerOptions,
   sizes: KernelSizes,
 ): Call<EfficientAttentionResult> {
-  checkNames(options, names);
+  const options = readOptions(given, names);
   const problem = readLinformer(query, key, value, options, float32);
-  const inputs = [query, key, value, options.keyProjection, options.valueProjection];
-  const { output, layout } = outputOf(problem, options, inputs);
-  return { program: planLinformer(problem, output.data, layout, sizes), result: { output } };
+  const { keyProjection, valueProjection } = problem;
+  const target = outputOf(problem, options, [keyProjection.data, valueProjection.data]);
+  const program = planLinformer(problem, target.data, target.layout, sizes);
+  return { program, result: { output: target.tensor }, signal: options.signal, engine: options.engine };
 }

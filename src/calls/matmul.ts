@@ -6,10 +6,9 @@ import { AttentionError } from "../errors.ts";
 import { addProduct } from "../plan/matmul.ts";
 import { offsetsOf } from "../plan/softmax.ts";
 import { shapeError, type Tensor } from "../tensor.ts";
-import { shapeOf, sizeOf, type TensorLike } from "../tensor-like.ts";
+import { type ReadTensor, readTensor, sizeOf, type TensorLike } from "../tensor-like.ts";
 import { broadcastShapes, broadcastStrides } from "../validate/broadcast.ts";
-import { float32, readFloats } from "../validate/floats.ts";
-import { checkFlag, checkFloat, checkNames } from "../validate/options.ts";
+import { checkFlag, checkFloat, readOptions } from "../validate/options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -51,30 +50,33 @@ export interface Matrices {
 export function matmulCall(
   a: TensorLike,
   b: TensorLike,
-  options: MatmulOptions = {},
+  given: MatmulOptions = {},
   sizes: KernelSizes,
 ): Call<Tensor> {
-  checkNames(options, names);
+  const options = readOptions(given, names);
   const { scale = 1, transposeA = false, transposeB = false } = options;
   checkFloat("scale", scale);
   checkFlag("transposeA", transposeA);
   checkFlag("transposeB", transposeB);
-  const left = readMatrices("a", a, "row", transposeA);
-  const right = readMatrices("b", b, "column", transposeB);
+  const [first, second] = [readTensor("a", a), readTensor("b", b)];
+  const left = viewMatrices("a", first, "row", transposeA);
+  const right = viewMatrices("b", second, "column", transposeB);
   if (left.columns !== right.rows)
     throw new AttentionError(
       "ERR_SHAPE",
-      `"b" expected K=${left.columns} as in "a" [${shapeOf(a).join(", ")}], got ${right.rows} in [${shapeOf(b).join(", ")}]`,
+      `"b" expected K=${left.columns} as in "a" [${first.shape.join(", ")}], got ${right.rows} in [${second.shape.join(", ")}]`,
     );
   const batch = broadcastShapes("b", left.batch, right.batch);
   const shape = [...batch];
-  if (shapeOf(a).length > 1) shape.push(left.rows);
-  if (shapeOf(b).length > 1) shape.push(right.columns);
+  if (first.shape.length > 1) shape.push(left.rows);
+  if (second.shape.length > 1) shape.push(right.columns);
   const bias = readBias(options.bias, shape.at(-1) ?? 1);
-  const result = checkTarget("out", options.out, shape, [a, b, options.bias]);
+  const inputs = [first.data, second.data, ...(bias ? [bias] : [])];
+  const { tensor: result, data } = checkTarget("out", options.out, shape, inputs);
   // A vector b is a row times the transpose of a: the result, and with it the bias, then runs along a row.
-  const [rows, columns] = shapeOf(b).length > 1 ? [left, right] : [transposed(right), transposed(left)];
-  return { program: planProduct(rows, columns, batch, result.data, scale, bias, sizes), result };
+  const [rows, columns] = second.shape.length > 1 ? [left, right] : [transposed(right), transposed(left)];
+  const program = planProduct(rows, columns, batch, data, scale, bias, sizes);
+  return { program, result, signal: options.signal, engine: options.engine };
 }
 
 function planProduct(
@@ -87,8 +89,11 @@ function planProduct(
   sizes: KernelSizes,
 ): PanelProgram {
   const program = new PanelProgram("matmul", sizes);
-  // One b for all of a's matrices: they are one tall matrix.
-  const tall = sizeOf(b.batch) === 1 && a.columnStride === 1 && sizeOf(a.batch) === sizeOf(batch);
+  if (target.length === 0) return program;
+  // One b for all of a's matrices: they are one tall matrix. Those of one row, transposed, are not: their rows are as far
+  // apart as the matrices.
+  const rowMajor = a.columnStride === 1 && a.rowStride === a.columns;
+  const tall = sizeOf(b.batch) === 1 && rowMajor && sizeOf(a.batch) === sizeOf(batch);
   const count = tall ? 1 : sizeOf(batch);
   const broadcast = count > 1 && (sizeOf(a.batch) !== count || sizeOf(b.batch) !== count);
   const offsets = (m: Matrices, name: string): number =>
@@ -117,16 +122,12 @@ function planProduct(
 }
 
 /** A vector `a` is a row, a vector `b` a column, as in NumPy. */
-function readMatrices(
+function viewMatrices(
   name: string,
-  tensor: TensorLike,
+  { data, shape }: ReadTensor,
   vectorAs: "row" | "column",
   transpose: boolean,
 ): Matrices {
-  const { data, shape } = readFloats(name, tensor, float32) as {
-    data: Float32Array;
-    shape: readonly number[];
-  };
   if (shape.length === 0)
     throw new AttentionError("ERR_SHAPE", `"${name}" expected a tensor of rank 1 or more, got a scalar`);
   if (shape.length === 1) {
@@ -147,7 +148,7 @@ function transposed({ data, batch, rows, columns, rowStride, columnStride }: Mat
 
 function readBias(bias: TensorLike | undefined, length: number): Float32Array | undefined {
   if (bias === undefined) return undefined;
-  const { data, shape } = readFloats("bias", bias, float32);
+  const { data, shape } = readTensor("bias", bias);
   if (shape.length !== 1 || shape[0] !== length) throw shapeError("bias", `shape [N=${length}]`, shape);
-  return data as Float32Array;
+  return data;
 }

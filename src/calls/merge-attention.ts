@@ -3,11 +3,11 @@
 import type { Layout } from "../attention-options.ts";
 import type { Call } from "../engine/program.ts";
 import { planMerge } from "../plan/merge.ts";
-import { Tensor } from "../tensor.ts";
-import { shapeOf, type TensorLike } from "../tensor-like.ts";
+import { type Tensor, zeros } from "../tensor.ts";
+import type { TensorLike } from "../tensor-like.ts";
 import { float32 } from "../validate/floats.ts";
 import { readParts } from "../validate/merge.ts";
-import { checkNames } from "../validate/options.ts";
+import { readOptions } from "../validate/options.ts";
 import { checkOptions } from "../validate/score-options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
@@ -39,17 +39,13 @@ export interface MergedAttention {
 const names: ReadonlySet<string> = new Set(["layout", "out", "signal", "engine"]);
 
 /** @internal Checks the arguments and plans the call; nothing is written yet. */
-export function mergeCall(
-  parts: readonly AttentionPart[],
-  options: MergeOptions = {},
-): Call<MergedAttention> {
-  checkNames(options, names);
+export function mergeCall(parts: readonly AttentionPart[], given: MergeOptions = {}): Call<MergedAttention> {
+  const options = readOptions(given, names);
   checkOptions({ layout: options.layout });
   const problem = readParts(parts, options.layout ?? "BHLE", float32);
-  const { output: first, logSumExp: rows } = parts[0] as Required<AttentionPart>;
-  const inputs = parts.flatMap(({ output, logSumExp }) => [output, logSumExp]);
-  const output = checkTarget("out", options.out, [...shapeOf(first)], inputs);
-  const logSumExp = new Tensor(new Float32Array(rows.data.length), [...shapeOf(rows)]);
-  const program = planMerge(problem, { output: output.data, logSumExp: logSumExp.data });
-  return { program, result: { output, logSumExp } };
+  const inputs = problem.parts.flatMap(({ output, logSumExp }) => [output, logSumExp]);
+  const { tensor: output, data } = checkTarget("out", options.out, problem.shape, inputs);
+  const logSumExp = zeros(problem.rows);
+  const program = planMerge(problem, { output: data, logSumExp: logSumExp.data });
+  return { program, result: { output, logSumExp }, signal: options.signal, engine: options.engine };
 }

@@ -6,7 +6,7 @@ import type { Call } from "../engine/program.ts";
 import { planPerformer } from "../plan/performer.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { float32 } from "../validate/floats.ts";
-import { checkNames } from "../validate/options.ts";
+import { readOptions } from "../validate/options.ts";
 import { readPerformer } from "../validate/performer.ts";
 import type { CallOptions } from "./call-options.ts";
 import { type EfficientAttentionResult, outputOf } from "./efficient-attention.ts";
@@ -34,12 +34,12 @@ export function performerCall(
   query: TensorLike,
   key: TensorLike,
   value: TensorLike,
-  options: PerformerOptions,
+  given: PerformerOptions,
   sizes: KernelSizes,
 ): Call<EfficientAttentionResult> {
-  checkNames(options, names);
+  const options = readOptions(given, names);
   const problem = readPerformer(query, key, value, options, float32);
-  const features = "data" in options.features ? options.features : undefined;
-  const { output, layout } = outputOf(problem, options, [query, key, value, features]);
-  return { program: planPerformer(problem, output.data, layout, sizes), result: { output } };
+  const target = outputOf(problem, options, [problem.features]);
+  const program = planPerformer(problem, target.data, target.layout, sizes);
+  return { program, result: { output: target.tensor }, signal: options.signal, engine: options.engine };
 }

@@ -4,11 +4,9 @@ import { type Call, Program } from "../engine/program.ts";
 import { AttentionError } from "../errors.ts";
 import { addRotation, type RotationTables } from "../plan/rotary.ts";
 import { type RotaryScaling, rotaryTables } from "../rotary-tables.ts";
-import { shapeError, type Tensor } from "../tensor.ts";
-import type { TensorLike, VectorLike } from "../tensor-like.ts";
-import { float32, readFloats } from "../validate/floats.ts";
-import { checkFlag, checkNames, checkNumber, checkWhole } from "../validate/options.ts";
-import { checkTarget } from "../validate/target.ts";
+import { shapeError, type Tensor, zeros } from "../tensor.ts";
+import { readTensor, type TensorLike, unreadable, type VectorLike } from "../tensor-like.ts";
+import { checkFlag, checkNumber, checkWhole, readOptions } from "../validate/options.ts";
 import { readWholeVector } from "../validate/vector.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -38,12 +36,14 @@ const names: ReadonlySet<string> = new Set(["base", "dim", "interleaved", "posit
 const tableNames: ReadonlySet<string> = new Set(["cos", "sin", "interleaved", "engine"]);
 
 /** @internal Checks the arguments and plans the call; nothing is written yet. */
-export function rotaryCall(x: TensorLike, options: RotaryOptions | RotaryTableOptions = {}): Call<Tensor> {
-  const { data, shape } = readFloats("x", x, float32) as { data: Float32Array; shape: readonly number[] };
+export function rotaryCall(x: TensorLike, given: RotaryOptions | RotaryTableOptions = {}): Call<Tensor> {
+  const { data, shape } = readTensor("x", x);
   if (shape.length < 2) throw shapeError("x", "shape [..., L, E]", shape);
   const [L, E] = shape.slice(-2) as [number, number];
-  const tables = "cos" in options ? readTables(options, shape, L, E) : makeTables(options, L, E);
-  const result = checkTarget("out", undefined, shape, []);
+  const tables = hasTables(given)
+    ? readTables(given, shape, L, E)
+    : makeTables(given as RotaryOptions, data.length === 0 ? 0 : L, E);
+  const result = zeros(shape, "the output");
   const entries = tables.perEntry ? shape[0]! : 1;
   const perEntry = entries === 0 ? 0 : data.length / entries;
   const program = new Program("applyRotary");
@@ -55,15 +55,27 @@ export function rotaryCall(x: TensorLike, options: RotaryOptions | RotaryTableOp
     rowsPerPosition: 1,
     positions: L,
     headSize: E,
-    inputEntryStride: perEntry,
-    outputEntryStride: perEntry,
+    entryStride: perEntry,
     tables,
   });
-  return { program, result };
+  return { program, result, engine: tables.engine };
 }
 
-function makeTables(options: RotaryOptions, L: number, E: number): RotationTables {
-  checkNames(options, names);
+/** Which of the two kinds of options these are; what is none of them is refused as the first. */
+function hasTables(options: RotaryOptions | RotaryTableOptions): options is RotaryTableOptions {
+  try {
+    return typeof options === "object" && options !== null && "cos" in options;
+  } catch (cause) {
+    throw unreadable("options", cause);
+  }
+}
+
+function makeTables(
+  given: RotaryOptions,
+  L: number,
+  E: number,
+): RotationTables & { readonly engine?: unknown } {
+  const options = readOptions(given, names);
   const { base = 10000, dim = E, interleaved = false, positions, scaling } = options;
   checkNumber("base", base, 1);
   checkFlag("interleaved", interleaved);
@@ -73,15 +85,20 @@ function makeTables(options: RotaryOptions, L: number, E: number): RotationTable
       ? Array.from({ length: L }, (_, i) => i)
       : readWholeVector("positions", positions, L);
   const { cos, sin } = rotaryTables(rows, { base, dim, scaling });
-  return { cos, sin, size: dim, interleaved, perEntry: false };
+  return { cos, sin, size: dim, interleaved, perEntry: false, engine: options.engine };
 }
 
-function readTables(options: RotaryTableOptions, x: readonly number[], L: number, E: number): RotationTables {
-  checkNames(options, tableNames);
+function readTables(
+  given: RotaryTableOptions,
+  x: readonly number[],
+  L: number,
+  E: number,
+): RotationTables & { readonly engine?: unknown } {
+  const options = readOptions(given, tableNames);
   const { interleaved = false } = options;
   checkFlag("interleaved", interleaved);
-  const cos = readFloats("cos", options.cos, float32);
-  const sin = readFloats("sin", options.sin, float32);
+  const cos = readTensor("cos", options.cos);
+  const sin = readTensor("sin", options.sin);
   const half = cos.shape.at(-1) ?? 0;
   const perEntry = cos.shape.length === 3;
   const expected = perEntry ? [x[0]!, L, half] : [L, half];
@@ -95,11 +112,12 @@ function readTables(options: RotaryTableOptions, x: readonly number[], L: number
     throw shapeError("sin", `the shape of "cos" [${cos.shape.join(", ")}]`, sin.shape);
   checkRotated("R", 2 * half, E);
   return {
-    cos: cos.data as Float32Array,
-    sin: sin.data as Float32Array,
+    cos: cos.data,
+    sin: sin.data,
     size: 2 * half,
     interleaved,
     perEntry,
+    engine: options.engine,
   };
 }
 

@@ -1,14 +1,14 @@
 // Softmax from arguments to program.
 
 import type { MaskLike } from "../attention-options.ts";
+import { describe } from "../describe.ts";
 import type { Call } from "../engine/program.ts";
 import { AttentionError } from "../errors.ts";
 import { planSoftmax } from "../plan/softmax.ts";
 import type { Tensor } from "../tensor.ts";
-import type { TensorLike } from "../tensor-like.ts";
-import { float32, readFloats } from "../validate/floats.ts";
+import { readTensor, type TensorLike } from "../tensor-like.ts";
 import { spreadMask } from "../validate/mask.ts";
-import { checkFlag, checkFloat, checkNames } from "../validate/options.ts";
+import { checkFlag, checkFloat, readOptions } from "../validate/options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
 
@@ -29,16 +29,18 @@ export interface SoftmaxOptions extends CallOptions {
 const names: ReadonlySet<string> = new Set(["axis", "scale", "mask", "log", "out", "engine", "signal"]);
 
 /** @internal Checks the arguments and plans the call; nothing is written yet. */
-export function softmaxCall(x: TensorLike, options: SoftmaxOptions = {}): Call<Tensor> {
-  checkNames(options, names);
+export function softmaxCall(x: TensorLike, given: SoftmaxOptions = {}): Call<Tensor> {
+  const options = readOptions(given, names);
   const { scale = 1, log = false } = options;
-  const { data, shape } = readFloats("x", x, float32) as { data: Float32Array; shape: readonly number[] };
+  const { data, shape } = readTensor("x", x);
   checkFloat("scale", scale);
   checkFlag("log", log);
   const axis = readAxis(options.axis ?? -1, shape.length);
   const mask = options.mask === undefined ? undefined : spreadMask("mask", options.mask, shape);
-  const result = checkTarget("out", options.out, shape, [x, options.mask]);
-  return { program: planSoftmax({ data, shape, axis, scale, log, mask }, result.data), result };
+  const inputs = mask === undefined ? [data] : [data, mask.data];
+  const target = checkTarget("out", options.out, shape, inputs);
+  const program = planSoftmax({ data, shape, axis, scale, log, mask }, target.data);
+  return { program, result: target.tensor, signal: options.signal, engine: options.engine };
 }
 
 function readAxis(axis: number, rank: number): number {
@@ -47,7 +49,7 @@ function readAxis(axis: number, rank: number): number {
       "ERR_OPTION",
       rank === 0
         ? `"x" expected at least one dimension to take the softmax along, got a scalar`
-        : `"axis" expected a whole number from ${-rank} to ${rank - 1}, got ${String(axis)}`,
+        : `"axis" expected a whole number from ${-rank} to ${rank - 1}, got ${describe(axis)}`,
     );
   return axis < 0 ? axis + rank : axis;
 }

@@ -7,8 +7,12 @@
 // has moved, never one that has moved back.
 
 import type { Executor } from "./executor.ts";
+import { mayBlock } from "./platform.ts";
 
 export const SLOTS = 32;
+
+/** A job that spans several stages opens the next within microseconds: looking again is cheaper than sleeping. */
+export const LOOKS_BEFORE_SLEEP = 200;
 
 // Words for all.
 const EPOCH = 0;
@@ -40,6 +44,8 @@ const SCRATCH = 10;
 const SCRATCH_STRIDE = 11;
 const FAILED = 12;
 const LOST = 13;
+/** Counts the stages opened and the jobs ended: what a thread of this slot waits for when it finds no tile. */
+const OPENED = 14;
 const SLOT_WORDS = 16;
 const SLOT_BASE = HEADER + MOST_WORKERS * WORKER_WORDS;
 
@@ -152,12 +158,24 @@ export class Board {
       Atomics.store(words, at + STAGE, stage + 1);
       Atomics.store(words, at + STAGE_START, limit);
       Atomics.store(words, at + LIMIT, (limit + executor.tilesOf(words[at + TABLE]!, stage + 1)) | 0);
+      this.#announceStage(slot);
       this.wake();
       return;
     }
+    this.#end(slot);
+  }
+
+  #end(slot: number): void {
+    const { words } = this;
     Atomics.and(words, ACTIVE, ~(1 << slot));
-    Atomics.store(words, at + STATE, FINISHED);
-    Atomics.notify(words, at + STATE);
+    Atomics.store(words, slotAt(slot) + STATE, FINISHED);
+    this.#announceStage(slot);
+    this.announce(slot);
+  }
+
+  #announceStage(slot: number): void {
+    Atomics.add(this.words, slotAt(slot) + OPENED, 1);
+    Atomics.notify(this.words, slotAt(slot) + OPENED);
   }
 
   /** From now on tiles of this slot are given back without being computed. */
@@ -199,9 +217,7 @@ export class Board {
     const next = Atomics.load(words, at + NEXT);
     Atomics.store(words, at + LIMIT, next);
     Atomics.store(words, at + DONE, next);
-    Atomics.and(words, ACTIVE, ~(1 << slot));
-    Atomics.store(words, at + STATE, FINISHED);
-    Atomics.notify(words, at + STATE);
+    this.#end(slot);
   }
 
   /** Wakes whoever waits for a job that has ended: its last worker may have died before it could. */
@@ -230,8 +246,8 @@ export class Board {
     }
   }
 
-  stepsOf({ slot, stage }: TakenTile, executor: Executor): number {
-    return executor.stepsOf(this.words[slotAt(slot) + TABLE]!, stage);
+  stepsOf({ slot, stage, tile }: TakenTile, executor: Executor): number {
+    return executor.stepsOf(this.words[slotAt(slot) + TABLE]!, stage, tile);
   }
 
   /** One step of a tile, with the scratch of this thread. */
@@ -241,9 +257,17 @@ export class Board {
     executor.runStep(this.words[at + TABLE]!, stage, tile, scratch, step);
   }
 
-  /** Blocks until the job has ended or the time is up; only where the platform lets this thread wait. */
-  waitFor(slot: number, milliseconds: number): void {
-    Atomics.wait(this.words, slotAt(slot) + STATE, RUNNING, milliseconds);
+  /** Moves on with every stage that is opened and with the end of the job: a number to compare with a later one. */
+  openedIn(slot: number): number {
+    return Atomics.load(this.words, slotAt(slot) + OPENED);
+  }
+
+  /**
+   * Blocks until a stage is opened or the job ends after `opened` was read, or the time is up. Where the platform does
+   * not let this thread wait, it returns at once, to look again: what is missing are tiles under way.
+   */
+  waitFor(slot: number, opened: number, milliseconds: number): void {
+    if (mayBlock()) Atomics.wait(this.words, slotAt(slot) + OPENED, opened, milliseconds);
   }
 
   /** Resolves when the job has ended. */

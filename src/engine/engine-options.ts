@@ -1,9 +1,11 @@
 // What an engine is asked for, checked, with the environment's say where the caller has none.
 
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
-import { checkNames } from "../validate/options.ts";
+import { readOptions } from "../validate/options.ts";
 import type { KernelChoice } from "./kernel-sets.ts";
-import { hardwareThreads, workerThreads } from "./platform.ts";
+import { environmentVariable, hardwareThreads, isWorker } from "./platform.ts";
+import { whyNoThreads } from "./threads.ts";
 
 /** Options of an engine. */
 export interface EngineOptions {
@@ -24,8 +26,8 @@ export interface EngineOptions {
 const optionNames: ReadonlySet<string> = new Set(["threads", "kernels", "maxMemory", "queueLimit"]);
 
 /** @internal */
-export function checkEngineOptions(options: EngineOptions): void {
-  checkNames(options, optionNames);
+export function readEngineOptions(options: EngineOptions): EngineOptions {
+  return readOptions(options, optionNames);
 }
 
 /** 4 GiB less the last pages, see linear-memory.ts. */
@@ -37,12 +39,12 @@ export function countThreads(option: number | "auto" = "auto"): number {
     if (!Number.isInteger(option) || option < 0 || option > 64)
       throw new AttentionError(
         "ERR_OPTION",
-        `"threads" expected "auto" or a whole number from 0 to 64, got ${String(option)}`,
+        `"threads" expected "auto" or a whole number from 0 to 64, got ${describe(option)}`,
       );
     return option;
   }
-  const variable = globalThis.process?.env?.WASM_ATTENTION_THREADS;
-  if (variable !== undefined && variable !== "") {
+  const variable = environmentVariable("WASM_ATTENTION_THREADS");
+  if (variable !== undefined) {
     const threads = Number(variable);
     if (!Number.isInteger(threads) || threads < 0 || threads > 64)
       throw new AttentionError(
@@ -52,28 +54,25 @@ export function countThreads(option: number | "auto" = "auto"): number {
     return threads;
   }
   // In a worker of the user's own the machine is shared with the user's other workers.
-  if (workerThreads()?.isMainThread === false) return 1;
+  if (isWorker()) return 1;
   return Math.min(8, hardwareThreads());
 }
 
 /** @internal */
 export function whyAlone(threads: number): string | undefined {
-  if (threads === 0) return '"threads" is 0';
-  if (typeof SharedArrayBuffer === "undefined") return "there is no SharedArrayBuffer";
-  if (workerThreads() === undefined) return "there is no node:worker_threads";
-  return undefined;
+  return threads === 0 ? '"threads" is 0' : whyNoThreads();
 }
 
 /** @internal */
 export function checkMemory(bytes: number = GIBIBYTE_4): number {
   if (!Number.isInteger(bytes) || bytes < 0)
-    throw new AttentionError("ERR_OPTION", `"maxMemory" expected a number of bytes, got ${String(bytes)}`);
+    throw new AttentionError("ERR_OPTION", `"maxMemory" expected a number of bytes, got ${describe(bytes)}`);
   return Math.min(bytes, GIBIBYTE_4);
 }
 
 /** @internal */
 export function checkQueue(limit: number = Number.POSITIVE_INFINITY): number {
   if (limit !== Number.POSITIVE_INFINITY && (!Number.isInteger(limit) || limit < 0))
-    throw new AttentionError("ERR_OPTION", `"queueLimit" expected a whole number, got ${String(limit)}`);
+    throw new AttentionError("ERR_OPTION", `"queueLimit" expected a whole number, got ${describe(limit)}`);
   return limit;
 }

@@ -11,6 +11,9 @@ interface Allocation {
 /** A tensor that is forgotten gives its memory back, some time. */
 const forgotten = new FinalizationRegistry<Allocation>(({ memory, address }) => memory.free(address));
 
+/** A view of a tensor's memory keeps the tensor: as long as anybody has one, its memory is not forgotten. */
+const tensorsOfViews = new WeakMap<Float32Array, EngineTensor>();
+
 /** A float32 tensor in an engine's linear memory: its engine reads and writes it in place. */
 export class EngineTensor extends Tensor<Float32Array> {
   readonly #memory: LinearMemory;
@@ -23,18 +26,22 @@ export class EngineTensor extends Tensor<Float32Array> {
     const length = sizeOf(shape);
     const address = memory.allocate(length * 4, `a tensor of shape [${shape.join(", ")}]`);
     const view = new Float32Array(memory.buffer, address, length).fill(0);
-    super(view, shape);
+    super(view, Object.freeze([...shape]));
     this.#memory = memory;
     this.#address = address;
     this.#length = length;
     this.#view = view;
+    tensorsOfViews.set(view, this);
     forgotten.register(this, { memory, address }, this);
   }
 
   override get data(): Float32Array {
     if (this.#disposed) throw new AttentionError("ERR_DISPOSED", "this tensor is disposed");
-    if (this.#view.buffer !== this.#memory.buffer)
+    if (this.#view.buffer !== this.#memory.buffer) {
+      this.#memory.checkOpen();
       this.#view = new Float32Array(this.#memory.buffer, this.#address, this.#length);
+      tensorsOfViews.set(this.#view, this);
+    }
     return this.#view;
   }
 

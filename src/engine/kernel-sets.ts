@@ -1,11 +1,13 @@
 // Which kernels run here. Each set is one binary; whether the platform can run it, the platform says itself by
 // validating the bytes.
 
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
-import { kernelBytes } from "./generated/kernels.ts";
+import { kernelPieces } from "./generated/kernels.ts";
+import { environmentVariable } from "./platform.ts";
 
 /** The kernel sets there are, slowest first. */
-export type KernelSet = keyof typeof kernelBytes;
+export type KernelSet = keyof (typeof kernelPieces)[number];
 
 /** What a caller may ask for. */
 export type KernelChoice = "auto" | "strict" | "relaxed" | "wide";
@@ -34,14 +36,13 @@ export interface WideVerdict {
  * @internal
  */
 export function chooseKernels(option: KernelChoice = "auto", judgeWide: () => WideVerdict): ChosenKernels {
-  const variable = globalThis.process?.env?.WASM_ATTENTION_KERNELS;
-  const fromVariable = option === "auto" && variable !== undefined && variable !== "";
-  const name = fromVariable ? variable : option;
-  const source = fromVariable ? "WASM_ATTENTION_KERNELS" : '"kernels"';
+  const variable = option === "auto" ? environmentVariable("WASM_ATTENTION_KERNELS") : undefined;
+  const name = variable ?? option;
+  const source = variable === undefined ? '"kernels"' : "WASM_ATTENTION_KERNELS";
   if (!choices.includes(name))
     throw new AttentionError(
       "ERR_OPTION",
-      `${source} expected one of ${choices.join(", ")}, got ${JSON.stringify(name)}`,
+      `${source} expected one of ${choices.join(", ")}, got ${describe(name)}`,
     );
   if (!runs("strict"))
     throw new AttentionError("ERR_UNSUPPORTED", "this JavaScript engine has no WebAssembly SIMD");
@@ -91,7 +92,7 @@ export function compileKernels(set: KernelSet, shared: boolean): WebAssembly.Mod
 
 /** Two digits a byte: of base64, a fifth more is left once the package is compressed. */
 function decode(set: KernelSet): Uint8Array<ArrayBuffer> {
-  const text = kernelBytes[set];
+  const text = kernelPieces.map((piece) => piece[set]).join("");
   if (globalThis.Buffer !== undefined) return new Uint8Array(globalThis.Buffer.from(text, "hex"));
   const bytes = new Uint8Array(text.length / 2);
   for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);

@@ -1,11 +1,11 @@
 // The workers of an engine: started when first needed, kept from holding the process alive while nothing is in flight,
 // replaced when one dies.
 
-import type { Worker } from "node:worker_threads";
-import type { Board } from "./board.ts";
+import type { WorkerStart } from "./attention-worker.ts";
+import type { Board, TakenTile } from "./board.ts";
 import type { Executor } from "./executor.ts";
-import { workerThreads } from "./platform.ts";
-import type { WorkerStart } from "./worker.ts";
+import { nextTurn } from "./platform.ts";
+import { startThread, type Thread } from "./threads.ts";
 
 /** What a pool tells its engine. */
 export interface PoolCallbacks {
@@ -16,12 +16,16 @@ export interface PoolCallbacks {
 }
 
 export class Pool {
-  readonly #workers: (Worker | undefined)[] = [];
-  #size: number;
+  readonly #workers: (Thread | undefined)[] = [];
+  readonly #size: number;
+  /** Places in which no worker could be started. */
+  readonly #failed: Set<number> = new Set();
   readonly #board: Board;
   readonly #executor: Executor;
   readonly #start: Omit<WorkerStart, "index">;
   readonly #callbacks: PoolCallbacks;
+  /** Places whose scratch this thread uses, to end what a dead worker began. */
+  readonly #inUse: Set<number> = new Set();
   #inFlight = 0;
   #disposed = false;
 
@@ -50,7 +54,8 @@ export class Pool {
 
   /** Starts the workers that do not run yet. */
   start(): void {
-    for (let i = 0; i < this.#size; i++) this.#workers[i] ??= this.#startWorker(i);
+    for (let i = 0; i < this.#size; i++)
+      if (this.#workers[i] === undefined && !this.#failed.has(i) && !this.#inUse.has(i)) this.#startWorker(i);
   }
 
   /** A call in flight keeps the process alive; an idle pool does not. */
@@ -70,22 +75,17 @@ export class Pool {
     this.#workers.length = 0;
   }
 
-  #startWorker(index: number): Worker {
-    const { Worker } = workerThreads()!;
-    const worker = new Worker(new URL("./worker.js", import.meta.url), {
-      name: `wasm-attention ${index}`,
-      workerData: { ...this.#start, index } satisfies WorkerStart,
-      execArgv: [],
-      stdin: false,
-    });
+  #startWorker(index: number): void {
+    let worker: Thread;
+    try {
+      worker = startThread({ ...this.#start, index }, (error) => this.#onExit(index, error));
+    } catch (error) {
+      // The permission model and limits of the system say so at once.
+      this.#cannotStart(index, error);
+      return;
+    }
+    this.#workers[index] = worker;
     if (this.#inFlight === 0) worker.unref();
-    // An error is followed by an exit.
-    let error: unknown;
-    worker.on("error", (reason) => {
-      error = reason;
-    });
-    worker.once("exit", () => this.#onExit(index, error));
-    return worker;
   }
 
   /** The tile that a dead worker held is computed here, and its place is filled; unless it could not be loaded. */
@@ -93,29 +93,47 @@ export class Pool {
     if (this.#disposed) return;
     this.#workers[index] = undefined;
     if (error !== undefined && !this.#board.hasStarted(index)) {
-      // What could not be loaded once cannot be loaded again. Those that run do the work of all.
-      this.#size = this.#workers.filter((worker) => worker !== undefined).length;
-      const message = error instanceof Error ? error.message : String(error);
-      if (this.#size === 0) this.#callbacks.giveUp(`a worker could not be started: ${message}`);
+      this.#cannotStart(index, error);
       return;
     }
-    this.#takeOver(index);
-    if (this.#inFlight === 0) return;
-    this.#workers[index] = this.#startWorker(index);
-    this.#workers[index].ref();
+    void this.#replace(index);
   }
 
-  #takeOver(index: number): void {
+  /** The new worker gets the scratch of the dead one, so it starts when that one's tiles are done. */
+  async #replace(index: number): Promise<void> {
+    this.#inUse.add(index);
+    await this.#takeOver(index);
+    this.#inUse.delete(index);
+    if (this.#inFlight > 0 && !this.#disposed) this.#startWorker(index);
+  }
+
+  /** What could not be started once is not tried again. Those that run do the work of all. */
+  #cannotStart(index: number, error: unknown): void {
+    this.#failed.add(index);
+    const message = error instanceof Error ? error.message : String(error);
+    if (this.#failed.size === this.#size) this.#callbacks.giveUp(`a worker could not be started: ${message}`);
+  }
+
+  async #takeOver(index: number): Promise<void> {
     const held = this.#board.takeFrom(index);
     const slots = this.#board.forget(index);
+    for (const slot of slots) if (!held.some((tile) => tile.slot === slot)) this.#callbacks.inDoubt(slot);
     for (const tile of held) {
-      try {
-        this.#board.run(tile, index, this.#executor);
-      } catch {
-        this.#board.fail(tile.slot);
-      }
+      await this.#runInSlices(tile, index);
       this.#board.finish(tile, this.#executor);
     }
-    for (const slot of slots) if (!held.some((tile) => tile.slot === slot)) this.#callbacks.inDoubt(slot);
+  }
+
+  /** A tile over many keys takes long: the event loop has its turn between its steps. */
+  async #runInSlices(tile: TakenTile, index: number): Promise<void> {
+    const steps = this.#board.stepsOf(tile, this.#executor);
+    try {
+      for (let step = 0; step < steps && !this.#board.aborted(tile.slot); step++) {
+        if (step > 0) await nextTurn();
+        this.#board.runStep(tile, index, step, this.#executor);
+      }
+    } catch {
+      this.#board.fail(tile.slot);
+    }
   }
 }

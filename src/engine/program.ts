@@ -1,6 +1,7 @@
 // What a call is, before an engine runs it: operands (what memory it needs, what goes in and out) and stages (which
 // kernel, with which parameters, over how many tiles). A plan builds it; an engine binds the operands to addresses.
 
+import type { Block } from "./block.ts";
 import type { KernelSizes } from "./generated/kernels.ts";
 import type { KernelName, ParametersOf } from "./generated/parameters.ts";
 
@@ -17,14 +18,19 @@ export interface OperandSpec {
   readonly source?: Elements;
   /** Copied out after the last stage, unless it lies in the engine's memory already. */
   readonly target?: Float32Array;
+  /** Where it lies in the engine's memory already, once that is settled. */
+  readonly address?: number;
   readonly base?: Operand;
   readonly offset?: number;
   /** The operands whose addresses are its contents, one 32-bit word each. */
   readonly table?: readonly Operand[];
 }
 
-/** A kernel over some tiles. The tiles of a stage are independent; stages follow one another. */
-export interface Stage<K extends KernelName = KernelName> {
+/** What runs between two barriers: tiles that are independent of one another, those of one kernel or of several parts. */
+export type Stage = readonly StagePart[];
+
+/** A kernel over some tiles. */
+export interface StagePart<K extends KernelName = KernelName> {
   readonly kernel: K;
   readonly parameters: ParametersOf[K];
   readonly tiles: number;
@@ -42,8 +48,12 @@ export class Program {
   readonly stages: Stage[] = [];
   /** Blocks of linear memory that kernels reach through tables of addresses: they are kept while the program runs. */
   readonly kept: number[] = [];
+  /** Where it lay when it ran here and now; one that is run again mostly gets the same place. */
+  bound: Block | undefined;
   /** About how many floating-point operations it takes: whether threads are worth waking. */
   work = 0;
+  /** The stage that `together` is making. */
+  #together: StagePart[] | undefined;
 
   constructor(name: string) {
     this.name = name;
@@ -92,13 +102,19 @@ export class Program {
   ): void {
     if (cut.tiles === 0) return;
     this.work += cut.work;
-    this.stages.push({
-      kernel,
-      parameters,
-      tiles: cut.tiles,
-      steps: cut.steps ?? 1,
-      scratch: cut.scratch ?? 0,
-    });
+    const part = { kernel, parameters, tiles: cut.tiles, steps: cut.steps ?? 1, scratch: cut.scratch ?? 0 };
+    if (this.#together) this.#together.push(part);
+    else this.stages.push([part]);
+  }
+
+  /** Makes one stage of those that `add` adds: none of them may read or write what another one writes. Not to be nested. */
+  together<R>(add: () => R): R {
+    const parts: StagePart[] = [];
+    this.#together = parts;
+    const result = add();
+    this.#together = undefined;
+    if (parts.length > 0) this.stages.push(parts);
+    return result;
   }
 }
 
@@ -116,4 +132,8 @@ export class PanelProgram extends Program {
 export interface Call<R> {
   readonly program: Program;
   readonly result: R;
+  /** What stops it, where it runs asynchronously. */
+  readonly signal?: AbortSignal | undefined;
+  /** The engine that the options name. */
+  readonly engine?: unknown;
 }

@@ -8,13 +8,12 @@ import { type Call, type Operand, PanelProgram } from "../engine/program.ts";
 import { addAppend } from "../plan/append.ts";
 import { addAttention } from "../plan/attention.ts";
 import { addProduct } from "../plan/matmul.ts";
-import { Tensor } from "../tensor.ts";
-import { sizeOf } from "../tensor-like.ts";
+import { Tensor, zeros } from "../tensor.ts";
 import { headLayout } from "../validate/heads.ts";
 import { appendRows } from "./extra-keys.ts";
 import type { PackedWeights } from "./packed-weights.ts";
 import type { LayerState, Pass } from "./pass.ts";
-import { project, projectHeads, projectInto } from "./projections.ts";
+import { project, projectInto, turnHeads } from "./projections.ts";
 
 /** What a pass returns. Unbatched input drops B. */
 export interface ForwardResult {
@@ -32,7 +31,7 @@ export function planPass(
   kernels: KernelSizes,
   growth?: Growth,
 ): Call<ForwardResult> {
-  const { sizes } = layer;
+  const { sizes, scores: settings } = layer;
   const { query: q, masks, batched, needWeights, averageWeights } = pass;
   const program = new PanelProgram("MultiHeadAttention", kernels);
   const [B, L] = [q.batch, q.length];
@@ -43,7 +42,9 @@ export function planPass(
 
   const context = program.temporary(B * L * H * D * 4);
   const perHead = needWeights
-    ? new Tensor(new Float32Array(averageWeights ? 0 : B * H * L * width), [B, H, L, width])
+    ? averageWeights
+      ? new Tensor(new Float32Array(0), [B, H, L, width])
+      : zeros([B, H, L, width])
     : undefined;
   const scores =
     perHead && (averageWeights ? program.temporary(B * H * L * width * 4) : program.output(perHead.data));
@@ -63,12 +64,12 @@ export function planPass(
       value: headLayout("BLHE", [B, K, width, D]),
       ...masks,
       similarity: "dot",
-      scale: 1 / Math.sqrt(D),
+      scale: settings.scale,
       softcap: 0,
-      relativeBias: undefined,
+      relativeBias: settings.relativeBias,
       alibiSlopes: undefined,
       sinks: undefined,
-      window: [(pass.cached?.state.window ?? 0) - 1, -1],
+      window: [narrowest(settings.window, pass.cached?.state.window ?? 0) - 1, -1],
       lengths: growth ? growth.entries.map(({ length }) => length) : new Array<number>(B).fill(width),
       offsets: growth ? growth.lengths : new Array<number>(B).fill(0),
       blockMask: undefined,
@@ -81,6 +82,7 @@ export function planPass(
       value: pages ? undefined : heads.values,
       output: context,
       weights: scores,
+      headFactors: pass.headFactors && program.input(pass.headFactors),
     },
     headLayout("BLHE", [B, H, L, D]),
   );
@@ -95,6 +97,11 @@ export function planPass(
     program,
     result: { output, weights: batched ? weights : new Tensor(weights.data, weights.shape.slice(1)) },
   };
+}
+
+/** The smaller of two windows, of which 0 is none. */
+function narrowest(a: number, b: number): number {
+  return a > 0 && b > 0 ? Math.min(a, b) : a + b;
 }
 
 /** Queries, keys and values of the tokens, [B, length, heads, D] each; keys and values with those that the layer adds. */
@@ -117,17 +124,21 @@ function projectTokens(
   const [L, S, width] = [q.length, k.length, k.length + extra];
   const inputs = shareOperands(program, [q.data, k.data, v.data]);
   const tables = layer.rotary?.(Math.max(L, S), cached?.state.lengths ?? [0]);
-  const queries = projectHeads(program, packed.query, inputs[0]!, { batch: B, rows: L, width: L }, H, {
-    norm: layer.weights.queryNorm,
-    tables,
+  const ofQuery = { batch: B, rows: L, width: L };
+  const ofKey = { batch: B, rows: S, width };
+  const { queryNorm, keyNorm } = layer.weights;
+  // One stage of all projections, whatever their inputs: tiles of one do not wait for the last tile of another.
+  const [query, key, values] = program.together(() => [
+    project(program, packed.query, inputs[0]!, ofQuery),
+    project(program, packed.key, inputs[1]!, ofKey),
+    project(program, packed.value, inputs[2]!, ofKey),
+  ]);
+  return program.together(() => {
+    const queries = turnHeads(program, query, ofQuery, [H, D], { norm: queryNorm, tables });
+    const keys = turnHeads(program, key, ofKey, [K, D], { norm: keyNorm, tables });
+    appendRows(program, layer, { keys, values, batch: B, length: S, width, columns: K * D });
+    return { queries, keys, values, width };
   });
-  const keys = projectHeads(program, packed.key, inputs[1]!, { batch: B, rows: S, width }, K, {
-    norm: layer.weights.keyNorm,
-    tables,
-  });
-  const values = project(program, packed.value, inputs[2]!, { batch: B, rows: S, width });
-  appendRows(program, layer, { keys, values, batch: B, length: S, width, columns: K * D });
-  return { queries, keys, values, width };
 }
 
 function appendTokens(
@@ -158,7 +169,7 @@ function averageHeads(
   weights: Operand,
   [B, H, L, width]: readonly [number, number, number, number],
 ): Tensor {
-  const average = new Tensor(new Float32Array(sizeOf([B, L, width])), [B, L, width]);
+  const average = zeros([B, L, width]);
   addProduct(program, {
     rows: 1,
     columns: L * width,

@@ -3,9 +3,10 @@
 import type { MaskLike } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
-import { checkTensor, shapeOf, sizeOf } from "../tensor-like.ts";
+import { type ReadTensor, sizeOf } from "../tensor-like.ts";
 import { broadcastStrides } from "../validate/broadcast.ts";
-import { type SpreadMask, spreadMask } from "../validate/mask.ts";
+import { isBoolean, readMask, type SpreadMask, spreadMask } from "../validate/mask.ts";
+import { given } from "../validate/score-options.ts";
 
 export interface LayerMasks {
   readonly keyPaddingMask?: MaskLike;
@@ -32,8 +33,8 @@ export interface OperatorMasks {
 
 /** Combines a layer's masks. */
 export function combineMasks(masks: LayerMasks, sizes: ScoreSizes): OperatorMasks {
-  const padding = masks.keyPaddingMask && readPadding(masks.keyPaddingMask, sizes);
-  let attention = masks.attnMask && readAttentionMask(masks.attnMask, sizes);
+  const padding = given(masks.keyPaddingMask, (mask) => readPadding(mask, sizes));
+  let attention = given(masks.attnMask, (mask) => readAttentionMask(mask, sizes));
   const { L, S, extra } = sizes;
   // The keys that follow are open to every query, which is no range of keys any more: a mask says it.
   const triangle = masks.causal && extra > 0 ? spread(causalMask(L, S), sizes) : undefined;
@@ -50,37 +51,34 @@ export function combineMasks(masks: LayerMasks, sizes: ScoreSizes): OperatorMask
 }
 
 function readPadding(mask: MaskLike, { B, S, batched, ...rest }: ScoreSizes): SpreadMask {
-  checkTensor("keyPaddingMask", mask, ["Uint8Array", "Float32Array"]);
-  const shape = shapeOf(mask as { data: Float32Array; shape: readonly number[] });
+  const { data, shape } = readMask("keyPaddingMask", mask);
   if (shape.join() !== (batched ? [B, S] : [S]).join())
     throw shapeError("keyPaddingMask", `shape [${batched ? `B=${B}, ` : ""}S=${S}]`, shape);
-  return spread(
-    { data: mask.data, shape: [B, 1, 1, S] } as MaskLike,
-    { B, S, batched, ...rest },
-    "keyPaddingMask",
-  );
+  return spread({ data, shape: [B, 1, 1, S] }, { B, S, batched, ...rest }, "keyPaddingMask");
 }
 
 function readAttentionMask(mask: MaskLike, sizes: ScoreSizes): SpreadMask {
-  checkTensor("attnMask", mask, ["Uint8Array", "Float32Array"]);
-  const shape = shapeOf(mask as { data: Float32Array; shape: readonly number[] });
+  const read = readMask("attnMask", mask);
+  const { shape } = read;
   if (shape.length < 2)
     throw new AttentionError(
       "ERR_SHAPE",
       `"attnMask" expected [L, S], [H, L, S] or [B, H, L, S], got [${shape.join(", ")}]`,
     );
-  return spread(mask, sizes, "attnMask");
+  return spread(read, sizes, "attnMask");
 }
 
+type AnyMask = Pick<ReadTensor<Uint8Array | Float32Array>, "data" | "shape">;
+
 /** Spreads a mask over the scores, with open columns for the keys that follow. */
-function spread(mask: MaskLike, { B, H, L, S, extra }: ScoreSizes, name = "mask"): SpreadMask {
-  if (extra === 0) return spreadMask(name, mask, [B, H, L, S]);
-  const shape = shapeOf(mask as { data: Float32Array; shape: readonly number[] });
+function spread(mask: AnyMask, { B, H, L, S, extra }: ScoreSizes, name = "mask"): SpreadMask {
+  if (extra === 0) return spreadMask(name, mask as MaskLike, [B, H, L, S]);
+  const { shape } = mask;
   // Checked at its own size, so that an error names the caller's sizes.
   broadcastStrides(name, shape, [B, H, L, S]);
   const own = shape[shape.length - 1]!;
   const rows = sizeOf(shape.slice(0, -1));
-  const boolean = mask.data.BYTES_PER_ELEMENT === 1;
+  const boolean = isBoolean(mask);
   const width = S + extra;
   const data = boolean ? new Uint8Array(rows * width).fill(1) : new Float32Array(rows * width);
   for (let row = 0; row < rows; row++) {
@@ -90,7 +88,7 @@ function spread(mask: MaskLike, { B, H, L, S, extra }: ScoreSizes, name = "mask"
   return spreadMask(name, { data, shape: [...shape.slice(0, -1), width] } as MaskLike, [B, H, L, width]);
 }
 
-function causalMask(L: number, S: number): MaskLike {
+function causalMask(L: number, S: number): AnyMask {
   const data = new Uint8Array(L * S);
   for (let i = 0; i < L; i++) data.fill(1, i * S, i * S + Math.min(i + 1, S));
   return { data, shape: [L, S] };

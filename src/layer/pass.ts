@@ -5,14 +5,18 @@ import type { CacheState } from "../cache/cache-state.ts";
 import { stateOf } from "../cache/handle.ts";
 import { largest } from "../cache/largest.ts";
 import { readCounts } from "../calls/append.ts";
+import { describe } from "../describe.ts";
+import type { LinearMemory } from "../engine/linear-memory.ts";
 import { AttentionError } from "../errors.ts";
 import type { KVCache } from "../kv-cache.ts";
 import { shapeError } from "../tensor.ts";
-import { describe, type TensorLike, type VectorLike } from "../tensor-like.ts";
-import { float32, readFloats } from "../validate/floats.ts";
+import { readTensor, type TensorLike, type VectorLike } from "../tensor-like.ts";
+import { type HeadMask, readHeadMask } from "../validate/head-mask.ts";
 import { checkFlag } from "../validate/options.ts";
+import { given } from "../validate/score-options.ts";
 import { combineMasks, type OperatorMasks } from "./masks.ts";
 import type { LayerTables } from "./rotary.ts";
+import type { LayerScores } from "./scores.ts";
 import type { LayerSizes, LayerWeights } from "./weights.ts";
 
 /** Options of a pass that say what is computed. Masks keep this library's polarity: 1 = attend. */
@@ -27,6 +31,11 @@ export interface PassOptions {
   readonly needWeights?: boolean | undefined;
   /** Average the weights over the heads. Default true. */
   readonly averageWeights?: boolean | undefined;
+  /**
+   * A factor on what each head gives to the output projection, `[H]` or `[B, H]`: 0 ablates a head, 1 leaves it as it is.
+   * Weights that are returned do not change.
+   */
+  readonly headMask?: HeadMask | undefined;
   /**
    * Self-attention over the tokens that the cache holds and those of this pass, which are appended to it: S is then the
    * length of its longest entry, this pass included. Rotary positions go on where the cache ends.
@@ -43,6 +52,7 @@ export interface LayerState {
   readonly addZeroAttn: boolean;
   /** Rotary tables of so many positions from 0 on, where the layer rotates. */
   readonly rotary: LayerTables | undefined;
+  readonly scores: LayerScores;
 }
 
 /** @internal Checked input: rows of tokens. */
@@ -58,6 +68,8 @@ export interface Pass {
   readonly key: Tokens;
   readonly value: Tokens;
   readonly masks: OperatorMasks;
+  /** `[B, H]`. */
+  readonly headFactors: Float32Array | undefined;
   readonly batched: boolean;
   /** Keys that follow the S keys: bias_k, the zero key. */
   readonly extra: number;
@@ -75,6 +87,30 @@ export interface CachedPass {
   readonly rows: number;
 }
 
+/** @internal Growing memory detaches views of an engine's tensors: what this gives is the pass with views made anew. */
+export function followPass(pass: Pass, memory: LinearMemory): () => Pass {
+  const { query, key, value, masks } = pass;
+  const [q, k, v] = [query, key, value].map(({ data }) => memory.follow(data));
+  const mask = masks.mask && memory.follow(masks.mask.data);
+  const bias = masks.bias && memory.follow(masks.bias.data);
+  return () => {
+    const data = q!();
+    const same = (other: Tokens, follow: () => Float32Array): Float32Array =>
+      other.data === query.data ? data : follow();
+    return {
+      ...pass,
+      query: { ...query, data },
+      key: { ...key, data: same(key, k!) },
+      value: { ...value, data: same(value, v!) },
+      masks: {
+        ...masks,
+        mask: masks.mask && { ...masks.mask, data: mask!() },
+        bias: masks.bias && { ...masks.bias, data: bias!() },
+      },
+    };
+  };
+}
+
 /** @internal Checks the arguments of a pass. What it returns holds views: they are good until memory grows. */
 export function readPass(
   layer: LayerState,
@@ -86,12 +122,19 @@ export function readPass(
   const { sizes } = layer;
   const { needWeights = false, averageWeights = true, causal = false } = options;
   for (const [name, flag] of Object.entries({ needWeights, averageWeights, causal })) checkFlag(name, flag);
-  const batched = readFloats("query", query, float32).shape.length !== 2;
-  const q = readTokens("query", query, ["B", "L", "E"], { E: sizes.embedDim }, batched);
-  const k = readTokens("key", key, ["B", "S", "kdim"], { B: q.batch, kdim: sizes.kdim }, batched);
+  const rows = readTensor("query", query);
+  const batched = rows.shape.length !== 2;
+  const q = readTokens("query", rows, ["B", "L", "E"], { E: sizes.embedDim }, batched);
+  const k = readTokens(
+    "key",
+    key === query ? rows : key,
+    ["B", "S", "kdim"],
+    { B: q.batch, kdim: sizes.kdim },
+    batched,
+  );
   const v = readTokens(
     "value",
-    value,
+    value === query ? rows : value,
     ["B", "S", "vdim"],
     { B: q.batch, S: k.length, vdim: sizes.vdim },
     batched,
@@ -101,7 +144,19 @@ export function readPass(
   const S = cached === undefined ? k.length : lengthWith(cached);
   const scoreSizes = { B: q.batch, H: sizes.numHeads, L: q.length, S, extra, batched };
   const masks = combineMasks({ ...options, causal }, scoreSizes);
-  return { query: q, key: k, value: v, masks, batched, extra, cached, needWeights, averageWeights };
+  const headFactors = given(options.headMask, (mask) => readHeadMask(mask, q.batch, sizes.numHeads));
+  return {
+    query: q,
+    key: k,
+    value: v,
+    masks,
+    headFactors,
+    batched,
+    extra,
+    cached,
+    needWeights,
+    averageWeights,
+  };
 }
 
 /** Checks a cache against the layer and its tokens. */
@@ -130,6 +185,7 @@ function readCache(
       valueDim,
     ]);
   const counts = readCounts(lengths, B, L, "L");
+  state.checkSettled();
   state.checkRoom(counts);
   return { state, counts, rows: L };
 }
@@ -146,10 +202,7 @@ function readTokens(
   known: Readonly<Record<string, number>>,
   batched: boolean,
 ): Tokens {
-  const { data, shape } = readFloats(name, tensor, float32) as {
-    data: Float32Array;
-    shape: readonly number[];
-  };
+  const { data, shape } = readTensor(name, tensor);
   const expected = batched ? letters : letters.slice(1);
   const fits =
     shape.length === expected.length &&

@@ -24,29 +24,34 @@ export function project(
   return result;
 }
 
-/** A projection, then what turns its heads: RMS norm and rotary positions, where the layer has them. */
-export function projectHeads(
+/** What turns heads: RMS norm and rotary positions, where the layer has them. */
+export interface Turn {
+  readonly norm: Float32Array | undefined;
+  readonly tables: RotationTables | undefined;
+}
+
+/**
+ * Adds the turn of projected heads, where there is one. It goes to a place of its own: a tile that is computed anew
+ * after a worker died must find its input unturned.
+ */
+export function turnHeads(
   program: PanelProgram,
-  projection: PackedProjection,
-  x: Operand,
-  rows: Rows,
-  heads: number,
-  { norm, tables }: { readonly norm: Float32Array | undefined; readonly tables: RotationTables | undefined },
+  input: Operand,
+  { batch, rows, width }: Rows,
+  [heads, headSize]: readonly [number, number],
+  { norm, tables }: Turn,
 ): Operand {
-  if (norm === undefined && tables === undefined) return project(program, projection, x, rows);
-  // Into a place of its own: a tile that is computed anew after a worker died must find its input unturned.
-  const input = project(program, projection, x, { ...rows, width: rows.rows });
-  const output = program.temporary(rows.batch * rows.width * projection.columns * 4);
+  if (norm === undefined && tables === undefined) return input;
+  const output = program.temporary(batch * width * heads * headSize * 4);
   addRotation(program, {
     input,
     output,
-    entries: rows.batch,
-    rowsPerEntry: rows.rows * heads,
+    entries: batch,
+    rowsPerEntry: rows * heads,
     rowsPerPosition: heads,
-    positions: rows.rows,
-    headSize: projection.columns / heads,
-    inputEntryStride: rows.rows * projection.columns,
-    outputEntryStride: rows.width * projection.columns,
+    positions: rows,
+    headSize,
+    entryStride: width * heads * headSize,
     tables,
     norm: norm && { weight: norm, epsilon: NORM_EPSILON },
   });

@@ -4,7 +4,7 @@ import { largest } from "../cache/largest.ts";
 import { checkRotated } from "../calls/rotary.ts";
 import type { RotationTables } from "../plan/rotary.ts";
 import { type RotaryScaling, rotaryTables } from "../rotary-tables.ts";
-import { checkFlag, checkNames, checkNumber } from "../validate/options.ts";
+import { checkFlag, checkNumber, readOptions } from "../validate/options.ts";
 
 /** How a layer rotates queries and keys; see `applyRotary`. */
 export interface LayerRotary {
@@ -26,8 +26,7 @@ export type LayerTables = (length: number, firsts: readonly number[]) => Rotatio
 /** @internal Checks a layer's rotary option; tables are made when a sequence asks for them, and kept. */
 export function readRotary(option: boolean | LayerRotary, headDim: number): LayerTables | undefined {
   if (option === false) return undefined;
-  const settings = option === true ? {} : option;
-  checkNames(settings, names);
+  const settings = readOptions(option === true ? {} : option, names, "rotary");
   const { base = 10000, dim = headDim, interleaved = false, scaling } = settings;
   checkNumber("rotary.base", base, 1);
   checkFlag("rotary.interleaved", interleaved);

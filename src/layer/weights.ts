@@ -1,9 +1,10 @@
 // The parameters of a layer, by the names PyTorch's nn.MultiheadAttention gives them.
 
+import { describe, quoted } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { Random } from "../random.ts";
 import { shapeError, Tensor } from "../tensor.ts";
-import { checkTensor, shapeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
+import { readTensor, type TensorData, type TensorLike, takeTensor, unreadable } from "../tensor-like.ts";
 
 /**
  * Tensors by name, as a file holds them; those that a layer reads must be float32. What is `undefined` or `null` is
@@ -107,9 +108,10 @@ export interface HeadCounts {
  * @throws AttentionError `ERR_OPTION` for a name that is missing or unknown, `ERR_SHAPE` for sizes that do not fit
  */
 export function readStateDict(
-  state: StateDict,
+  given: StateDict,
   heads: HeadCounts,
 ): { sizes: LayerSizes; weights: LayerWeights } {
+  const state = takeStateDict(given);
   checkPrefix(state);
   checkStateNames(state);
   const stacked = optional(state, "in_proj_weight");
@@ -191,13 +193,30 @@ const stateNames: ReadonlySet<string> = new Set([
   "k_norm.weight",
 ]);
 
+/** @internal A state dict as it is now: each of its tensors read once. */
+export function takeStateDict(given: StateDict, what = "the state dict"): StateDict {
+  if (typeof given !== "object" || given === null)
+    throw new AttentionError("ERR_DTYPE", `${what} expected an object of tensors, got ${describe(given)}`);
+  const state: Record<string, StateDict[string]> = Object.create(null);
+  let name = "state dict";
+  try {
+    for (const key of Object.keys(given)) {
+      name = key;
+      state[key] = takeTensor(key, given[key]) as StateDict[string];
+    }
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+  return state;
+}
+
 /** A name that is passed over would be a weight that is not applied. */
 function checkStateNames(state: StateDict): void {
   for (const name of Object.keys(state)) {
     if (!stateNames.has(name))
       throw new AttentionError(
         "ERR_OPTION",
-        `the state dict has "${name}"; expected ${[...stateNames].join(", ")}`,
+        `the state dict has ${quoted(name)}; expected ${[...stateNames].join(", ")}`,
       );
   }
 }
@@ -210,8 +229,7 @@ interface Parameter {
 function optional(state: StateDict, name: string): Parameter | undefined {
   const tensor = state[name];
   if (tensor === undefined || tensor === null) return undefined;
-  checkTensor(name, tensor);
-  return { data: tensor.data as Float32Array, shape: shapeOf(tensor) };
+  return readTensor(name, tensor);
 }
 
 function required(state: StateDict, name: string): Parameter {
@@ -245,7 +263,7 @@ function checkPrefix(state: StateDict): void {
   const own = name.slice(name.lastIndexOf(".") + 1);
   throw new AttentionError(
     "ERR_OPTION",
-    `the state dict has "${name}", not "${own}": take "${name.slice(0, -own.length)}" off its names`,
+    `the state dict has ${quoted(name)}, not "${own}": take ${quoted(name.slice(0, -own.length))} off its names`,
   );
 }
 
@@ -272,7 +290,7 @@ export function checkDivides(count: number, size: number, what: string, name = "
   if (!Number.isInteger(count) || count < 1 || size % count !== 0)
     throw new AttentionError(
       "ERR_OPTION",
-      `"${name}" expected a divisor of ${what}=${size}, got ${String(count)}`,
+      `"${name}" expected a divisor of ${what}=${size}, got ${describe(count)}`,
     );
 }
 

@@ -2,13 +2,13 @@
 
 import { cacheTypes, widenedSize } from "../cache/page-format.ts";
 import { pageParameters } from "../cache/page-table.ts";
-import { KEY_BLOCK, type KernelSizes } from "../engine/generated/kernels.ts";
+import { KEY_BLOCK, type KernelSizes, PART_KEYS } from "../engine/generated/kernels.ts";
+import type { AttentionParameters } from "../engine/generated/parameters.ts";
 import { type Operand, PanelProgram } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
-import { type HeadLayout, type HeadView, headLayout } from "../validate/heads.ts";
+import type { HeadLayout, HeadView } from "../validate/heads.ts";
 import type { SpreadMask } from "../validate/mask.ts";
 import { type BucketTable, relativeBucket } from "../validate/relative-bias.ts";
-import { addMerge } from "./merge.ts";
 
 /** Where results go; those that are absent are not made. */
 export interface AttentionTargets {
@@ -26,17 +26,21 @@ export type ScoreStage = "scaled" | "capped" | "biased";
 const scoreStages: readonly ScoreStage[] = ["scaled", "capped", "biased"];
 
 /** Queries whose panels share a pass over the keys: they read a key from memory 24 times less often than 8. */
-const MOST_QUERIES = 192;
+export const MOST_QUERIES: number = 192;
 /** Enough tiles that threads end together; only beyond that a tile takes more panels. */
 const ENOUGH_TILES = 64;
 /** A step of a tile stays under a millisecond: at 25 GFLOP/s this many operations. */
-const STEP_WORK = 2e7;
-const MOST_SCRATCH = 1024 * 1024;
+export const STEP_WORK: number = 2e7;
+export const MOST_SCRATCH: number = 1024 * 1024;
 
-/** So few tiles leave threads idle: several tiles then share the keys of a group, each with enough for a pass. */
-const FEW_TILES = 8;
-const MOST_PARTS = 32;
-const LEAST_KEYS_PER_PART: number = 8 * KEY_BLOCK;
+/** So few tiles leave threads idle: up to that, tiles share the parts of the keys, where there is more than a little beyond the first. */
+const FEW_TILES = 16;
+const LEAST_KEYS_TO_SHARE = 960;
+/** What parts may leave for the stage that joins them: 16,384 keys of 64 panels of 128 columns are within it. */
+const MOST_RECORD_BYTES: number = 16 * 1024 * 1024;
+
+/** Keys and values of a call beyond this are not found in a cache of the processor. */
+const FAR_BYTES: number = 6 * 1024 * 1024;
 
 /** Wider than any key length, and small enough to be added to a position. */
 const UNBOUNDED: number = 2 ** 30;
@@ -78,10 +82,10 @@ export interface AttentionOperands {
   readonly value?: Operand;
   readonly output: Operand;
   readonly logSumExp?: Operand;
-  /** Of parts: sums of exponentials, beside their maxima in logSumExp. */
-  readonly sums?: Operand;
   readonly weights?: Operand;
   readonly scores?: Operand;
+  /** A factor on the output of each entry's heads, `[B, H]`. */
+  readonly headFactors?: Operand;
 }
 
 /** An attention without its data: in a layer the projections write it. */
@@ -91,7 +95,7 @@ export interface AttentionShape extends Omit<AttentionProblem, "query" | "key" |
   readonly value: HeadLayout;
 }
 
-/** Adds an attention to a program: one stage, or where few tiles have many keys, parts of the keys and their merge. */
+/** Adds an attention to a program: one stage, or where few tiles have many keys, parts of the keys and what joins them. */
 export function addAttention(
   program: PanelProgram,
   problem: AttentionShape,
@@ -99,170 +103,233 @@ export function addAttention(
   output: HeadLayout,
   scoreStage: ScoreStage = "scaled",
 ): void {
-  const cut = cutAttention(problem, program.sizes);
-  const parts = countParts(problem, operands, program.sizes.panel);
-  if (parts === 1) {
-    addStage(program, problem, operands, output, scoreStage, cut, whole);
-    return;
-  }
-  const { B, H, L, V } = problem;
-  const rows = B * H * L;
-  const shares: Shares = { parts, outputBytes: rows * V * 4, rowBytes: rows * 4 };
-  const outputs = program.temporary(parts * shares.outputBytes);
-  const maxima = program.temporary(parts * shares.rowBytes);
-  const sums = program.temporary(parts * shares.rowBytes);
-  const partLayout = headLayout("BHLE", [B, H, L, V]);
-  const ofParts = { ...operands, output: outputs, logSumExp: maxima, sums };
-  addStage(program, problem, ofParts, partLayout, scoreStage, cut, shares);
-  addMerge(program, {
-    parts: Array.from({ length: parts }, (_, part) => ({
-      output: program.within(outputs, part * shares.outputBytes),
-      logSumExp: program.within(maxima, part * shares.rowBytes),
-      sums: program.within(sums, part * shares.rowBytes),
-    })),
-    partLayout,
-    output: operands.output,
-    outputLayout: output,
-    logSumExp: operands.logSumExp,
-  });
+  const parts = partsToShare(problem, operands);
+  const cut = cutAttention(problem, program.sizes, parts);
+  const inputs = addInputs(program, problem, cut.tiles);
+  const add = (sharing: Sharing) =>
+    addStage(program, problem, operands, inputs, output, scoreStage, cut, sharing);
+  const sharing = shareKeys(program, problem.V, parts, cut);
+  add(sharing);
+  if (sharing.records !== undefined) add({ ...sharing, joins: true });
 }
 
-/** How the keys of a group are shared among tiles. */
-interface Shares {
+/** Whether tiles share the parts of the keys: what these leave, and whether this stage joins it. */
+export interface Sharing {
   readonly parts: number;
-  /** Of one part: its output, and its maxima or sums. */
-  readonly outputBytes: number;
-  readonly rowBytes: number;
+  readonly partsPerTile: number;
+  readonly records: Operand | undefined;
+  readonly joins: boolean;
 }
 
-const whole: Shares = { parts: 1, outputBytes: 0, rowBytes: 0 };
+/** A tile has all keys of its queries. */
+export const unshared: Sharing = { parts: 1, partsPerTile: 1, records: undefined, joins: false };
 
-/** By an entry's own shape alone: neither the number of threads nor what else is in the batch changes a bit. */
-function countParts(problem: AttentionShape, operands: AttentionOperands, panel: number): number {
-  const { H, K, L, S, window, packed } = problem;
-  const bounded = window[0] >= 0 || packed !== undefined;
-  if (bounded || operands.weights !== undefined || operands.scores !== undefined) return 1;
-  if (S < 2 * LEAST_KEYS_PER_PART) return 1;
-  const tiles = Math.max(1, K * Math.ceil((H * L) / Math.max(1, K) / panel));
-  return Math.min(MOST_PARTS, Math.ceil(FEW_TILES / tiles));
+/** Parts of the keys that tiles may share; 1 where a tile has to see all keys of its queries, or there are few. */
+function partsToShare({ S, window }: AttentionShape, { weights, scores }: AttentionOperands): number {
+  const whole = weights !== undefined || scores !== undefined || window[0] >= 0;
+  return whole || S < LEAST_KEYS_TO_SHARE ? 1 : Math.ceil(S / PART_KEYS);
+}
+
+/** Parts are joined in the same order whoever computes them, so this changes no bit: it may look at anything. */
+function shareKeys(program: PanelProgram, V: number, parts: number, { count, panels }: Cut): Sharing {
+  if (parts === 1 || 2 * count > FEW_TILES) return unshared;
+  const partsPerTile = Math.ceil((parts * count) / FEW_TILES);
+  const bytes = count * panels * parts * recordBytes(V, program.sizes);
+  if (count === 0 || bytes > MOST_RECORD_BYTES) return unshared;
+  return { parts, partsPerTile, records: program.temporary(bytes), joins: false };
+}
+
+/** What one part leaves of one panel. */
+function recordBytes(V: number, { panel }: KernelSizes): number {
+  return (2 + V) * panel * 4;
+}
+
+/** What belongs to entries, heads and masks, as operands. */
+export interface AttentionInputs {
+  readonly booleanMask?: SpreadMask;
+  readonly firstBias?: SpreadMask;
+  readonly secondBias?: SpreadMask;
+  readonly mask?: Operand;
+  readonly bias?: Operand;
+  readonly otherBias?: Operand;
+  readonly slopes?: Operand;
+  readonly sinks?: Operand;
+  readonly relativeBias?: Operand;
+  readonly blockKinds?: Operand;
+  readonly blockBytes?: Operand;
+  readonly offset: number;
+  readonly offsets?: Operand;
+  readonly lengths?: Operand;
+  readonly queryStarts?: Operand;
+  readonly keyStarts?: Operand;
+  readonly tiles?: Operand;
+  readonly paged?: ReturnType<typeof pageParameters>;
+}
+
+export function addInputs(
+  program: PanelProgram,
+  problem: AttentionShape,
+  tiles?: Uint32Array,
+): AttentionInputs {
+  const { S, mask, bias, blockMask, relativeBias, packed, pages } = problem;
+  const offsets = problem.offsets.map((offset) => Math.max(-UNBOUNDED, Math.min(UNBOUNDED, offset)));
+  const booleanMask = mask?.boolean ? mask : undefined;
+  const additiveMask = mask?.boolean ? undefined : mask;
+  const firstBias = additiveMask ?? bias;
+  const secondBias = additiveMask && bias;
+  return {
+    booleanMask,
+    firstBias,
+    secondBias,
+    mask: booleanMask && program.input(booleanMask.data),
+    bias: firstBias && program.input(firstBias.data),
+    otherBias: secondBias && program.input(secondBias.data),
+    slopes: perHead(program, problem.alibiSlopes),
+    sinks: perHead(program, problem.sinks),
+    relativeBias: relativeBias && program.input(biasByDistance(relativeBias)),
+    blockKinds: blockMask && program.input(blockMask.kinds),
+    blockBytes: blockMask && program.input(blockMask.bytes),
+    offset: offsets[0] ?? 0,
+    offsets: perEntry(program, offsets, offsets[0] ?? 0),
+    lengths: perEntry(program, problem.lengths, S),
+    queryStarts: packed && program.input(Int32Array.from(packed.queryStarts)),
+    keyStarts: packed && program.input(Int32Array.from(packed.keyStarts)),
+    tiles: tiles && program.input(tiles),
+    paged: pages && pageParameters(program, pages),
+  };
 }
 
 function addStage(
   program: PanelProgram,
   problem: AttentionShape,
   operands: AttentionOperands,
+  inputs: AttentionInputs,
   output: HeadLayout,
   scoreStage: ScoreStage,
   cut: Cut,
-  shares: Shares,
+  sharing: Sharing,
 ): void {
-  const { B, H, K, L, S, E, V, scale, similarity, query, key, value, mask, bias, window, packed } = problem;
-  const { blockMask, relativeBias, softcap, pages } = problem;
-  const paged = pages && pageParameters(program, pages);
-  const offsets = problem.offsets.map((offset) => Math.max(-UNBOUNDED, Math.min(UNBOUNDED, offset)));
-  const booleanMask = mask?.boolean ? mask : undefined;
-  const additiveMask = mask?.boolean ? undefined : mask;
-  const firstBias = additiveMask ?? bias;
-  const secondBias = additiveMask && bias;
-  const plain = isPlain(problem);
-  // One literal without spreads: V8 makes a record of it, where a spread of this size becomes a hash table.
+  const { B, H, L, S, E, V } = problem;
+  const { parts, partsPerTile, records, joins } = sharing;
+  const keys = records === undefined ? S : partsPerTile * PART_KEYS;
   program.stage(
     "attention",
+    attentionParameters(program, problem, operands, inputs, output, scoreStage, cut, sharing),
     {
-      query: operands.query,
-      key: operands.key,
-      value: operands.value,
-      output: operands.output,
-      logSumExp: operands.logSumExp,
-      sums: operands.sums,
-      weights: operands.weights,
-      scores: operands.scores,
-      mask: booleanMask && program.input(booleanMask.data),
-      bias: firstBias && program.input(firstBias.data),
-      secondBias: secondBias && program.input(secondBias.data),
-      slopes: perHead(program, problem.alibiSlopes),
-      sinks: perHead(program, problem.sinks),
-      relativeBias: relativeBias && program.input(biasByDistance(relativeBias)),
-      blockKinds: blockMask && program.input(blockMask.kinds),
-      blockBytes: blockMask && program.input(blockMask.bytes),
-      offsets: perEntry(program, offsets, offsets[0] ?? 0),
-      lengths: perEntry(program, problem.lengths, S),
-      queryStarts: packed && program.input(Int32Array.from(packed.queryStarts)),
-      keyStarts: packed && program.input(Int32Array.from(packed.keyStarts)),
-      tiles: cut.tiles && program.input(cut.tiles),
-      pages: paged?.pages,
-      firstPages: paged?.firstPages,
-      held: operands.scores && pages && perEntry(program, pages.lengths, S),
-      kvHeads: K,
-      group: K === 0 ? 0 : H / K,
-      queryLength: L,
-      keyLength: S,
-      headSize: E,
-      valueSize: V,
-      panels: cut.panels,
-      tilesPerGroup: cut.tilesPerGroup,
-      keysPerStep: cut.keysPerStep,
-      parts: shares.parts,
-      leastKeysPerPart: LEAST_KEYS_PER_PART,
-      similarity: similarities.indexOf(similarity),
-      offset: offsets[0] ?? 0,
-      finalScores: plain ? 0 : 1,
-      scoreStage: scoreStages.indexOf(scoreStage),
-      left: Math.min(window[0], UNBOUNDED),
-      // Causality is a window that ends at the query itself.
-      right: problem.causal ? 0 : Math.min(window[1], UNBOUNDED),
-      relativeReach: relativeBias?.maxDistance ?? 0,
-      blockSize: blockMask?.blockSize ?? 1,
-      blockColumns: blockMask?.columns ?? 0,
-      pageColumns: paged?.pageColumns ?? 0,
-      storage: pages ? cacheTypes.indexOf(pages.format.type) : 0,
-      scale,
-      softcap,
-      rowsBatchStride: packed ? 0 : H * L,
-      rowsHeadStride: packed ? query.length : L,
-      queryBatchStride: query.batchStride * 4,
-      queryHeadStride: query.headStride * 4,
-      queryRowStride: query.rowStride * 4,
-      keyBatchStride: key.batchStride * 4,
-      keyHeadStride: key.headStride * 4,
-      keyRowStride: (pages ? widenedSize(pages.format.type, E) : key.rowStride) * 4,
-      valueBatchStride: value.batchStride * 4,
-      valueHeadStride: value.headStride * 4,
-      valueRowStride: (pages ? widenedSize(pages.format.type, V) : value.rowStride) * 4,
-      outputBatchStride: output.batchStride * 4,
-      outputHeadStride: output.headStride * 4,
-      outputRowStride: output.rowStride * 4,
-      maskBatchStride: strideOf(booleanMask, 0),
-      maskHeadStride: strideOf(booleanMask, 1),
-      maskRowStride: strideOf(booleanMask, 2),
-      maskKeyStride: strideOf(booleanMask, 3),
-      biasBatchStride: strideOf(firstBias, 0) * 4,
-      biasHeadStride: strideOf(firstBias, 1) * 4,
-      biasRowStride: strideOf(firstBias, 2) * 4,
-      biasKeyStride: strideOf(firstBias, 3) * 4,
-      secondBiasBatchStride: strideOf(secondBias, 0) * 4,
-      secondBiasHeadStride: strideOf(secondBias, 1) * 4,
-      secondBiasRowStride: strideOf(secondBias, 2) * 4,
-      secondBiasKeyStride: strideOf(secondBias, 3) * 4,
-      blockBatchStride:
-        blockMask && blockMask.B > 1 ? blockMask.H * blockMask.rows * blockMask.columns * 4 : 0,
-      blockHeadStride: blockMask && blockMask.H > 1 ? blockMask.rows * blockMask.columns * 4 : 0,
-      partOutputBytes: shares.outputBytes,
-      partRowBytes: shares.rowBytes,
-      storedKeyBytes: paged?.storedKeyBytes,
-      storedValueBytes: paged?.storedValueBytes,
-      pageValuesBytes: paged?.pageValuesBytes,
-      pageKeyScalesBytes: paged?.pageKeyScalesBytes,
-      pageValueScalesBytes: paged?.pageValueScalesBytes,
-    },
-    {
-      tiles: cut.tiles ? cut.tiles.length / 2 : B * K * cut.tilesPerGroup * shares.parts,
+      tiles: joins ? cut.count : cut.count * Math.ceil(parts / partsPerTile),
       // Once more over the keys where weights are asked for.
-      steps: (operands.weights === undefined ? 1 : 2) * Math.max(1, Math.ceil(S / cut.keysPerStep)),
+      steps: joins
+        ? 1
+        : (operands.weights === undefined ? 1 : 2) * Math.max(1, Math.ceil(keys / cut.keysPerStep)),
       scratch: cut.scratch,
-      work: 2 * B * H * L * S * (E + V),
+      work: joins ? 4 * B * H * L * parts * V : 2 * B * H * L * S * (E + V),
     },
   );
+}
+
+/** The record of an attention. */
+export function attentionParameters(
+  program: PanelProgram,
+  problem: AttentionShape,
+  operands: AttentionOperands,
+  inputs: AttentionInputs,
+  output: HeadLayout,
+  scoreStage: ScoreStage,
+  cut: Cut,
+  { parts, partsPerTile, records, joins }: Sharing,
+): AttentionParameters {
+  const { B, H, K, L, S, E, V, scale, similarity, query, key, value, window, packed } = problem;
+  const { blockMask, relativeBias, softcap, pages } = problem;
+  const { booleanMask, firstBias, secondBias, paged } = inputs;
+  const plain = isPlain(problem);
+  // One literal without spreads: V8 makes a record of it, where a spread of this size becomes a hash table.
+  return {
+    query: operands.query,
+    key: operands.key,
+    value: operands.value,
+    output: operands.output,
+    logSumExp: operands.logSumExp,
+    records,
+    weights: operands.weights,
+    scores: operands.scores,
+    mask: inputs.mask,
+    bias: inputs.bias,
+    secondBias: inputs.otherBias,
+    slopes: inputs.slopes,
+    sinks: inputs.sinks,
+    headFactors: operands.headFactors,
+    relativeBias: inputs.relativeBias,
+    blockKinds: inputs.blockKinds,
+    blockBytes: inputs.blockBytes,
+    offsets: inputs.offsets,
+    lengths: inputs.lengths,
+    queryStarts: inputs.queryStarts,
+    keyStarts: inputs.keyStarts,
+    tiles: inputs.tiles,
+    pages: paged?.pages,
+    firstPages: paged?.firstPages,
+    held: operands.scores && pages && perEntry(program, pages.lengths, S),
+    kvHeads: K,
+    group: K === 0 ? 0 : H / K,
+    queryLength: L,
+    keyLength: S,
+    headSize: E,
+    valueSize: V,
+    panels: cut.panels,
+    tilesPerGroup: cut.tilesPerGroup,
+    keysPerStep: cut.keysPerStep,
+    parts,
+    partsPerTile,
+    joins: joins ? 1 : 0,
+    similarity: similarities.indexOf(similarity),
+    offset: inputs.offset,
+    finalScores: plain ? 0 : 1,
+    scoreStage: scoreStages.indexOf(scoreStage),
+    left: Math.min(window[0], UNBOUNDED),
+    // Causality is a window that ends at the query itself.
+    right: problem.causal ? 0 : Math.min(window[1], UNBOUNDED),
+    relativeReach: relativeBias?.maxDistance ?? 0,
+    blockSize: blockMask?.blockSize ?? 1,
+    blockColumns: blockMask?.columns ?? 0,
+    pageColumns: paged?.pageColumns ?? 0,
+    storage: pages ? cacheTypes.indexOf(pages.format.type) : 0,
+    far: B * K * S * (E + V) * 4 > FAR_BYTES ? 1 : 0,
+    scale,
+    softcap,
+    rowsBatchStride: packed ? 0 : H * L,
+    rowsHeadStride: packed ? query.length : L,
+    queryBatchStride: query.batchStride * 4,
+    queryHeadStride: query.headStride * 4,
+    queryRowStride: query.rowStride * 4,
+    keyBatchStride: key.batchStride * 4,
+    keyHeadStride: key.headStride * 4,
+    keyRowStride: (pages ? widenedSize(pages.format.type, E) : key.rowStride) * 4,
+    valueBatchStride: value.batchStride * 4,
+    valueHeadStride: value.headStride * 4,
+    valueRowStride: (pages ? widenedSize(pages.format.type, V) : value.rowStride) * 4,
+    outputBatchStride: output.batchStride * 4,
+    outputHeadStride: output.headStride * 4,
+    outputRowStride: output.rowStride * 4,
+    maskBatchStride: strideOf(booleanMask, 0),
+    maskHeadStride: strideOf(booleanMask, 1),
+    maskRowStride: strideOf(booleanMask, 2),
+    maskKeyStride: strideOf(booleanMask, 3),
+    biasBatchStride: strideOf(firstBias, 0) * 4,
+    biasHeadStride: strideOf(firstBias, 1) * 4,
+    biasRowStride: strideOf(firstBias, 2) * 4,
+    biasKeyStride: strideOf(firstBias, 3) * 4,
+    secondBiasBatchStride: strideOf(secondBias, 0) * 4,
+    secondBiasHeadStride: strideOf(secondBias, 1) * 4,
+    secondBiasRowStride: strideOf(secondBias, 2) * 4,
+    secondBiasKeyStride: strideOf(secondBias, 3) * 4,
+    blockBatchStride: blockMask && blockMask.B > 1 ? blockMask.H * blockMask.rows * blockMask.columns * 4 : 0,
+    blockHeadStride: blockMask && blockMask.H > 1 ? blockMask.rows * blockMask.columns * 4 : 0,
+    storedKeyBytes: paged?.storedKeyBytes,
+    storedValueBytes: paged?.storedValueBytes,
+    pageValuesBytes: paged?.pageValuesBytes,
+    pageKeyScalesBytes: paged?.pageKeyScalesBytes,
+    pageValueScalesBytes: paged?.pageValueScalesBytes,
+  };
 }
 
 function strideOf(mask: SpreadMask | undefined, dimension: number): number {
@@ -308,7 +375,9 @@ function biasByDistance({ data, heads, buckets, bidirectional, maxDistance }: Bu
 }
 
 /** How many panels a tile holds, and how many keys a step. Neither changes a bit of any row. */
-interface Cut {
+export interface Cut {
+  /** Tiles, each with all the keys of its queries. */
+  readonly count: number;
   readonly panels: number;
   readonly tilesPerGroup: number;
   readonly keysPerStep: number;
@@ -316,26 +385,41 @@ interface Cut {
   readonly tiles: Uint32Array | undefined;
 }
 
-function cutAttention(problem: AttentionShape, { panel, panelHeader }: KernelSizes): Cut {
+function cutAttention(problem: AttentionShape, sizes: KernelSizes, parts: number): Cut {
+  const { panel } = sizes;
   const { B, H, K, L, E, V, packed } = problem;
   const group = K === 0 ? 0 : H / K;
   const groupPanels = Math.ceil((group * L) / panel);
   const allPanels = packed ? Math.ceil((H * problem.query.length) / panel) : B * K * groupPanels;
-  const panelBytes = panelHeader + (E + V) * panel * 4;
+  const panelBytes = panelBytesOf(problem, sizes);
   const blockBytes = 2 * KEY_BLOCK * panel * 4 + widenedBytes(problem);
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
-  const panels = Math.max(
-    1,
-    Math.min(Math.floor(MOST_QUERIES / panel), fitting, Math.floor(allPanels / ENOUGH_TILES)),
-  );
+  const most = Math.min(Math.floor(MOST_QUERIES / panel), fitting);
+  const together =
+    parts > 1 &&
+    groupPanels <= most &&
+    B * K * parts >= FEW_TILES &&
+    allPanels * parts * recordBytes(V, sizes) <= MOST_RECORD_BYTES;
+  // Short queries over long keys: a tile for a whole group, so that its keys are read once; what threads lack in tiles, parts make up.
+  const panels = together
+    ? Math.max(1, groupPanels)
+    : Math.max(1, Math.min(most, Math.floor(allPanels / ENOUGH_TILES)));
   const keyWork = 2 * panels * panel * Math.max(1, E + V);
+  const tilesPerGroup = Math.ceil(groupPanels / panels);
+  const tiles = packed && packedTiles(packed.queryStarts, K, group, panels * panel);
   return {
+    count: tiles ? tiles.length / 2 : B * K * tilesPerGroup,
     panels,
-    tilesPerGroup: Math.ceil(groupPanels / panels),
+    tilesPerGroup,
     keysPerStep: Math.max(1, Math.floor(STEP_WORK / keyWork / KEY_BLOCK)) * KEY_BLOCK,
     scratch: blockBytes + panels * panelBytes,
-    tiles: packed && packedTiles(packed.queryStarts, K, group, panels * panel),
+    tiles,
   };
+}
+
+/** Bytes of a panel's state. */
+export function panelBytesOf({ S, E, V }: AttentionShape, { panel, panelHeader }: KernelSizes): number {
+  return panelHeader + (E + (S > PART_KEYS ? 2 * V : V)) * panel * 4;
 }
 
 /** Room for a block of keys and values in float32, where a cache stores less. */

@@ -12,9 +12,8 @@ export interface Rotation {
   readonly rowsPerPosition: number;
   readonly positions: number;
   readonly headSize: number;
-  /** From one entry to the next in input and output. */
-  readonly inputEntryStride: number;
-  readonly outputEntryStride: number;
+  /** From one entry to the next, in input and output alike. */
+  readonly entryStride: number;
   readonly tables?: RotationTables;
   readonly norm?: { readonly weight: Float32Array; readonly epsilon: number };
 }
@@ -52,8 +51,7 @@ export function addRotation(program: Program, r: Rotation): void {
       rotarySize: r.tables?.size ?? 0,
       interleaved: r.tables?.interleaved ? 1 : 0,
       epsilon: r.norm?.epsilon ?? 0,
-      inputEntryStride: r.inputEntryStride * 4,
-      outputEntryStride: r.outputEntryStride * 4,
+      entryStride: r.entryStride * 4,
     },
     {
       tiles: r.headSize === 0 ? 0 : Math.ceil(rows / rowsPerTile),

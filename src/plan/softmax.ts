@@ -23,6 +23,7 @@ const ELEMENT_WORK = 30;
 export function planSoftmax(problem: SoftmaxProblem, target: Float32Array): Program {
   const { data, shape, axis, scale, log } = problem;
   const program = new Program("softmax");
+  if (data.length === 0) return program;
   const outer = sizeOf(shape.slice(0, axis));
   const length = shape[axis]!;
   const inner = sizeOf(shape.slice(axis + 1));
@@ -42,7 +43,7 @@ export function planSoftmax(problem: SoftmaxProblem, target: Float32Array): Prog
       logarithm: log ? 1 : 0,
       scale,
     },
-    { tiles: data.length === 0 ? 0 : Math.ceil(slices / perTile), work: data.length * ELEMENT_WORK },
+    { tiles: Math.ceil(slices / perTile), work: data.length * ELEMENT_WORK },
   );
   return program;
 }

@@ -25,6 +25,7 @@ export function attentionCases(): readonly TrialCase[] {
     shaped("a mask", { mask: mask([L, S]), returnWeights: true, returnLogSumExp: true }),
     shaped("a bias", { bias: planted([2, L, S], 5), similarity: "cosine" }),
     ...FEW.map(fewQueries),
+    ...[1, 21].map(inParts),
     cached("bfloat16", 21),
     cached("float32", 21),
     ...FEW.map((queries) => cached("int8", queries)),
@@ -63,6 +64,15 @@ function fewQueries(queries: number): TrialCase {
   const [key, value] = [numbers([6, 77, 26], 10), planted([6, 77, 45], 11)];
   const query = numbers([6, queries, 26], 9);
   return one(`attention of ${queries} queries`, (runtime) => attentionCall(query, [key, value], runtime));
+}
+
+/** Keys of two parts, which join. */
+function inParts(queries: number): TrialCase {
+  const [key, value] = [numbers([2, 555, 6], 32), numbers([2, 555, 21], 33)];
+  const query = numbers([2, queries, 6], 34);
+  return one(`attention of ${queries} queries to two parts`, (runtime) =>
+    attentionCall(query, [key, value], runtime),
+  );
 }
 
 /** A prompt, longer than a page, goes into a cache, and queries attend to it. */

@@ -1,0 +1,74 @@
+// Statistics of an attention from arguments to program.
+
+import type { KernelSizes } from "../engine/generated/kernels.ts";
+import type { Call } from "../engine/program.ts";
+import { planStatistics } from "../plan/attention-statistics.ts";
+import type { StatisticsOf, StatisticsScoreOptions } from "../statistics-options.ts";
+import { Tensor, zeros } from "../tensor.ts";
+import type { TensorLike } from "../tensor-like.ts";
+import { readAttention } from "../validate/attention.ts";
+import { float32 } from "../validate/floats.ts";
+import { headLayout, headShape } from "../validate/heads.ts";
+import { readOptions } from "../validate/options.ts";
+import { checkTopK, valueless } from "../validate/statistics.ts";
+import { scoreNames } from "./attention.ts";
+import type { CallOptions } from "./call-options.ts";
+
+/** Options of `attentionStatistics`: those of an attention, how many edges are listed, and where it runs. */
+export interface StatisticsOptions extends StatisticsScoreOptions, CallOptions {}
+
+/** Statistics of an attention in float32. */
+export type AttentionStatistics = StatisticsOf<Tensor, Tensor<Int32Array>>;
+
+/** What the kernel leaves: all but what follows from the diagonals. */
+export type KernelStatistics = Omit<AttentionStatistics, "distanceHistogram" | "meanDistance">;
+
+const names: ReadonlySet<string> = new Set([...scoreNames, "topK", "signal", "engine"]);
+
+/** @internal Checks the arguments and plans the call; nothing is written yet. `offsets` are the entries' positions of query 0. */
+export function statisticsCall(
+  query: TensorLike,
+  key: TensorLike,
+  value: TensorLike | undefined,
+  given: StatisticsOptions,
+  sizes: KernelSizes,
+): Call<{ readonly statistics: KernelStatistics; readonly offsets: readonly number[] }> {
+  const options = readOptions(given, names);
+  const { topK = 1, layout = "BHLE" } = options;
+  checkTopK(topK);
+  const problem = readAttention(query, key, value ?? valueless(key), options, float32);
+  const { B, H, L, S, V, rank } = problem;
+  const of = (...shape: number[]): Tensor => zeros(shape.slice(4 - rank));
+  const keys = new Int32Array(of(B, H, L, topK).data.buffer as ArrayBuffer);
+  const output = zeros(headShape(layout, [B, H, L, V], rank));
+  const statistics = {
+    logSumExp: of(B, H, L),
+    entropy: of(B, H, L),
+    topKeys: new Tensor(keys, [B, H, L, topK].slice(4 - rank)),
+    topWeights: of(B, H, L, topK),
+    keyMass: of(B, H, S),
+    diagonalMass: of(B, H, Math.max(0, L + S - 1)),
+  };
+  const program = planStatistics(
+    problem,
+    topK,
+    {
+      output: output.data,
+      outputLayout: headLayout(layout, [B, H, L, V]),
+      logSumExp: statistics.logSumExp.data,
+      entropy: statistics.entropy.data,
+      topKeys: new Float32Array(keys.buffer),
+      topWeights: statistics.topWeights.data,
+      keyMass: statistics.keyMass.data,
+      diagonalMass: statistics.diagonalMass.data,
+    },
+    sizes,
+  );
+  const result = value === undefined ? statistics : { ...statistics, output };
+  return {
+    program,
+    result: { statistics: result, offsets: problem.offsets },
+    signal: options.signal,
+    engine: options.engine,
+  };
+}
