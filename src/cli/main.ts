@@ -1,41 +1,104 @@
 #!/usr/bin/env node
+import type { Execute, Outcome, Session } from "./command.ts";
 /** `wasm-attention`: reads the command line, runs it, and turns what goes wrong into one line. */
-import { readFileSync } from "node:fs";
-import { readArguments } from "./arguments.ts";
-import { colourDepth } from "./colours.ts";
 import { CommandError } from "./command-error.ts";
-import { explore } from "./explore.ts";
-import { tokensThatFit } from "./heatmap.ts";
-import { help } from "./help.ts";
-import { toJson } from "./json.ts";
-import { visible } from "./label.ts";
-import { showProgress } from "./progress.ts";
-import { report } from "./report.ts";
+import { commands } from "./commands.ts";
+import { helpOf, overview } from "./grammar/help.ts";
+import { nearest } from "./grammar/nearest.ts";
+import { flagOf, type Grammar, misuse } from "./grammar/option.ts";
+import { readValues } from "./grammar/parse.ts";
+import { packageVersion } from "./package-version.ts";
+import { colourDepth } from "./terminal/colours.ts";
+import { showProgress } from "./terminal/progress.ts";
 
 const usualWidth = 80;
 
-async function main(): Promise<void> {
-  const command = readArguments(process.argv.slice(2));
-  if (command.name === "help") return print(help);
-  if (command.name === "version") return print(`${packageVersion()}\n`);
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  if (name === "--version" || name === "-v") return print(`${packageVersion()}\n`);
+  if (name === undefined || name === "--help" || name === "-h") return print(overviewHere());
+  if (name === "help") return print(args[0] === undefined ? overviewHere() : helpHere(find(args[0]).grammar));
+  const { grammar, load } = find(name);
+  if (asksForHelp(args)) return print(helpHere(grammar));
+  const { values, positionals } = hinting(grammar, () => readValues(grammar, args));
+  const session = openSession(values);
+  const execute = (await load()) as Execute<typeof values>;
+  try {
+    const outcome = await execute(values, positionals, session);
+    session.progress.stop();
+    print(values.json ? jsonOf(grammar, outcome) : `${outcome.lines.join("\n")}\n`);
+  } catch (error) {
+    session.progress.stop();
+    throw nameFlags(error, grammar);
+  }
+}
 
-  const { options } = command;
+function find(name: string): (typeof commands)[number] {
+  const found = commands.find(({ grammar }) => grammar.name === name);
+  if (found) return found;
+  const names = commands.map(({ grammar }) => grammar.name);
+  const meant = nearest(name, names);
+  const hint = meant === undefined ? `the commands are ${names.join(", ")}` : `did you mean ${meant}?`;
+  const what = name.startsWith("-") ? "a command first, got" : "a command, got";
+  throw misuse(`expected ${what} ${JSON.stringify(name)}; ${hint} (wasm-attention --help)`);
+}
+
+/** Before anything else is looked at, and not behind `--`. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf("--");
+  return (end < 0 ? args : args.slice(0, end)).some((arg) => arg === "--help" || arg === "-h");
+}
+
+function openSession({ json, noColor }: { json: boolean; noColor: boolean }): Session {
   const { stdout, stderr, env } = process;
-  const page = { width: stdout.columns ?? usualWidth, depth: colourDepth(stdout, env, options.color) };
-  const room = (tokens: readonly string[]): number =>
-    options.json ? tokens.length : tokensThatFit(page.width, tokens.map(visible));
-  const findings = await explore(options, showProgress(stderr), room);
-  if (findings.tokens.note !== undefined) stderr.write(`wasm-attention: ${findings.tokens.note}\n`);
-  print(options.json ? `${toJson(findings, packageVersion())}\n` : report(findings, page));
+  return {
+    page: { width: stdout.columns || usualWidth, depth: colourDepth(stdout, env, !noColor) },
+    json,
+    progress: showProgress(stderr),
+    note: (text) => void stderr.write(`wasm-attention: ${text}\n`),
+  };
+}
+
+function jsonOf({ name }: Grammar, { facts }: Outcome): string {
+  const all = { command: name, version: packageVersion(), node: process.version, ...facts };
+  return `${JSON.stringify(all, null, 2)}\n`;
+}
+
+function overviewHere(): string {
+  return overview(
+    commands.map(({ grammar }) => grammar),
+    helpDepth(),
+  );
+}
+
+function helpHere(grammar: Grammar): string {
+  return helpOf(grammar, helpDepth());
+}
+
+function helpDepth(): ReturnType<typeof colourDepth> {
+  return colourDepth(process.stdout, process.env, !process.argv.includes("--no-color"));
+}
+
+/** Says in what is wrong with the arguments where to find what is right. */
+function hinting<T>(grammar: Grammar, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    throw misuse(`${error.message} (wasm-attention ${grammar.name} --help)`);
+  }
+}
+
+/** An error of the library names its own arguments: here they are options. */
+function nameFlags(error: unknown, { groups }: Grammar): unknown {
+  const { code, message } = error as { code?: string; message?: string };
+  if (error instanceof CommandError || message === undefined || !code?.startsWith("ERR_")) return error;
+  const names = new Set(Object.values(groups).flatMap((group) => Object.keys(group)));
+  const spelled = message.replaceAll(/"(\w+)"/g, (quoted, name) => (names.has(name) ? flagOf(name) : quoted));
+  return new CommandError(code === "ERR_OPTION" ? 2 : 1, spelled, { cause: error });
 }
 
 function print(text: string): void {
   process.stdout.write(text);
-}
-
-function packageVersion(): string {
-  const file = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
-  return (JSON.parse(file) as { version: string }).version;
 }
 
 function fail(error: unknown): void {
@@ -44,10 +107,10 @@ function fail(error: unknown): void {
   process.exitCode = error instanceof CommandError ? error.exitCode : 1;
 }
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // A reader that has seen enough (`| head`) is no error.
-  if (error.code !== "EPIPE") fail(error);
-  process.exit();
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // A reader that has seen enough (`| head`) is no error.
+    process.exit(error.code === "EPIPE" ? undefined : 1);
+  });
 
-main().catch(fail);
+main(process.argv.slice(2)).catch(fail);

@@ -1,6 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
-import { fileURLToPath } from "node:url";
-import { CommandError } from "./command-error.ts";
+import { stat } from "node:fs/promises";
+import { CommandError } from "../command-error.ts";
+import { readBytes } from "../files/read.ts";
 
 /** A text, and where it came from. */
 export interface Source {
@@ -12,12 +12,15 @@ export interface Source {
 /** What is larger is hardly the text that someone meant to look at. */
 const maxFileBytes = 64 * 2 ** 20;
 
+/** Words come back, so that there is something to look for. */
+const sample = "The dog chased the cat, the cat chased the mouse, and the mouse ran from the dog.";
+
 /** Extensions by which an argument without spaces is meant as a file, though there is none. */
 const textExtension =
   /\.(txt|text|md|markdown|rst|adoc|html?|xml|json|jsonl|csv|tsv|ya?ml|toml|log|tex|[cm]?[jt]sx?|py|rs|go|c|h|cpp|java|rb|sh|sql|css)$/i;
 
 /**
- * The text of a FILE, of standard input (`-`), or the argument itself; the package's README without one.
+ * The text of a FILE, of standard input (`-`), or the argument itself; a sample without one.
  *
  * @throws CommandError with exit code 1 for a file that is not there, is no text, or has no text in it.
  */
@@ -29,19 +32,13 @@ export async function readSource(argument: string | undefined): Promise<Source> 
 }
 
 async function find(argument: string | undefined): Promise<Source> {
-  if (argument === undefined) {
-    const readme = fileURLToPath(new URL("../../README.md", import.meta.url));
-    return {
-      name: "README.md of wasm-attention",
-      text: await readText(readme, "README.md of wasm-attention"),
-    };
-  }
+  if (argument === undefined) return { name: "a sample sentence", text: sample };
   if (argument === "-") {
     const chunks: Buffer[] = [];
     for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
     return { name: "standard input", text: decode(Buffer.concat(chunks), "standard input") };
   }
-  if (await exists(argument)) return { name: argument, text: await readText(argument, argument) };
+  if (await exists(argument)) return { name: argument, text: await readText(argument) };
   if (!/\s/.test(argument) && (/[/\\]/.test(argument) || textExtension.test(argument)))
     throw new CommandError(1, `no such file: ${argument}`);
   return { name: "the text given", text: argument };
@@ -61,22 +58,8 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-async function readText(path: string, name: string): Promise<string> {
-  return decode(await readBytes(path, name), name);
-}
-
-/** The bytes of a file. @throws CommandError with exit code 1, in words instead of an error number. */
-export async function readBytes(path: string, name: string = path): Promise<Buffer> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    if (code === "ENOENT" || code === "ENOTDIR")
-      throw new CommandError(1, `no such file: ${name}`, { cause });
-    const reason =
-      code === "EACCES" ? "permission denied" : code === "EISDIR" ? "it is a directory" : message;
-    throw new CommandError(1, `cannot read ${name}: ${reason}`, { cause });
-  }
+async function readText(path: string): Promise<string> {
+  return decode(await readBytes(path), path);
 }
 
 function decode(bytes: Uint8Array, name: string): string {

@@ -1,7 +1,7 @@
 /** The check that every run makes: a sample of rows, over all keys and heads, against float64. */
 import { setImmediate } from "node:timers/promises";
-import { matmul, scaledDotProductAttention } from "../reference/index.ts";
-import type { TensorLike } from "../tensor-like.ts";
+import { matmul, scaledDotProductAttention } from "../../reference/index.ts";
+import type { TensorLike } from "../../tensor-like.ts";
 import { type Heads, inputProjection, type Layer } from "./layer.ts";
 
 /** Largest absolute errors of the rows looked at. */

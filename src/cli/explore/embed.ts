@@ -1,6 +1,6 @@
-import { Embedding } from "../embedding.ts";
-import { LearnedPositions, sinusoidalPositions } from "../positions.ts";
-import type { PositionKind } from "./arguments.ts";
+import { Embedding } from "../../embedding.ts";
+import { LearnedPositions, sinusoidalPositions } from "../../positions.ts";
+import type { PositionKind } from "./options.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** The text as the layer reads it, `[tokens, embedDim]`: a seeded embedding of each token plus its position. */

@@ -1,8 +1,7 @@
 /** The weights that are drawn: one head, the first tokens, and where each of them looks most. */
-import type { Engine } from "../index.ts";
-import type { TensorLike } from "../tensor-like.ts";
-import { headRows } from "./baselines.ts";
-import type { Heads } from "./layer.ts";
+import type { Engine } from "../../index.ts";
+import type { TensorLike } from "../../tensor-like.ts";
+import { type Heads, headRows } from "./layer.ts";
 
 /** One head over the first tokens of a text. */
 export interface Picture {

@@ -1,5 +1,5 @@
 /** Tokens as a terminal can show them: no control characters, and no more columns than there are. */
-import { graphemes } from "./tokens.ts";
+import { graphemes } from "./segments.ts";
 
 /** A token in visible characters: blanks and control characters become pictures of themselves. */
 export function visible(token: string): string {

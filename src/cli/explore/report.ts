@@ -1,18 +1,14 @@
 /** What a run found out, as text for a terminal. */
 import { availableParallelism } from "node:os";
-import { bold, type ColourDepth } from "./colours.ts";
+import { bold } from "../terminal/colours.ts";
+import { count, figure, plural, scaled, time } from "../terminal/format.ts";
+import { drawHeatMap, legend } from "../terminal/heatmap.ts";
+import { shorten, visible } from "../terminal/label.ts";
+import { type Page, type Row, table, wrap } from "../terminal/table.ts";
 import type { Findings } from "./explore.ts";
-import { drawHeatMap, legend } from "./heatmap.ts";
-import { shorten, visible } from "./label.ts";
 
-/** The terminal, or what stands for one. */
-export interface Page {
-  readonly width: number;
-  readonly depth: ColourDepth;
-}
-
-export function report(findings: Findings, page: Page): string {
-  const lines = [
+export function report(findings: Findings, page: Page): string[] {
+  return [
     bold(shorten(title(findings), page.width), page.depth),
     ...wrap(explanation(findings), page.width),
     "",
@@ -20,7 +16,6 @@ export function report(findings: Findings, page: Page): string {
     "",
     ...picture(findings, page),
   ];
-  return `${lines.join("\n")}\n`;
 }
 
 function title({ source, sizes, options }: Findings): string {
@@ -41,8 +36,6 @@ function explanation({ options, sizes }: Findings): string {
     "--weights FILE.safetensors loads trained ones."
   );
 }
-
-type Row = readonly [name: string, value: string, remark: string];
 
 /** The rows of the table: a name, a figure, and what it means. */
 export function facts(findings: Findings): Row[] {
@@ -95,31 +88,6 @@ function checked({ check }: Findings): string {
   return check.layer === undefined ? rows : `${rows}; of attention ${check.attention.toExponential(1)}`;
 }
 
-/** Aligned columns; a remark that does not fit goes on below itself. */
-function table(rows: readonly Row[], page: Page): string[] {
-  const first = Math.max(...rows.map(([name]) => name.length));
-  const second = Math.max(...rows.map(([, value]) => value.length));
-  const margin = first + second + 4;
-  return rows.flatMap(([name, value, remark]) =>
-    wrap(remark, Math.max(20, page.width - margin)).map((line, i) =>
-      i === 0
-        ? `${name.padEnd(first)}  ${value.padStart(second)}  ${line}`.trimEnd()
-        : " ".repeat(margin) + line,
-    ),
-  );
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines.length - 1;
-    const joined = lines[last] === "" ? word : `${lines[last]} ${word}`;
-    if (joined.length <= width || lines[last] === "") lines[last] = joined;
-    else lines.push(word);
-  }
-  return lines;
-}
-
 function picture({ picture, tokens, options }: Findings, page: Page): string[] {
   const labels = picture.tokens.map(visible);
   const notes = picture.strongest.map(({ token, weight }) => `${share(weight)} ${visible(token)}`);
@@ -142,33 +110,7 @@ function share(weight: number): string {
   return `${percent < 9.95 ? percent.toFixed(1) : percent.toFixed(0)}%`.padStart(5);
 }
 
-function plural(n: number, noun: string): string {
-  return `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
-}
-
-function count(n: number): string {
-  return n.toLocaleString("en-US");
-}
-
-/** Three digits. */
-function figure(x: number): string {
-  return x >= 99.95 ? x.toFixed(0) : x >= 9.995 ? x.toFixed(1) : x.toFixed(2);
-}
-
 function times(x: number): string {
   if (x < 0.95) return `${x.toFixed(2)}x as fast`;
   return `${x >= 9.95 ? x.toFixed(0) : x.toFixed(1)}x faster`;
-}
-
-/** Three digits and a unit: 371 k, 10.3 G. */
-function scaled(x: number): string {
-  const units = ["", " k", " M", " G", " T"];
-  let unit = 0;
-  for (; x >= 1000 && unit < units.length - 1; unit++) x /= 1000;
-  return figure(x) + units[unit];
-}
-
-function time(milliseconds: number): string {
-  if (milliseconds >= 10_000) return `${(milliseconds / 1000).toFixed(1)} s`;
-  return milliseconds >= 99.95 ? `${milliseconds.toFixed(0)} ms` : `${milliseconds.toPrecision(3)} ms`;
 }

@@ -1,9 +1,9 @@
 /** The layer that `explore` runs: its sizes, its weights, and what it makes of a text before attention. */
-import { type Engine, MultiHeadAttention } from "../index.ts";
-import { shapeOf, type TensorLike } from "../tensor-like.ts";
-import type { ExploreOptions } from "./arguments.ts";
-import { CommandError } from "./command-error.ts";
-import { readLayerWeights, refusing, type StateDict } from "./weights.ts";
+import { type Engine, MultiHeadAttention } from "../../index.ts";
+import { shapeOf, type TensorLike } from "../../tensor-like.ts";
+import { CommandError } from "../command-error.ts";
+import { readLayerWeights, refusing, type StateDict } from "../files/layer-weights.ts";
+import type { ExploreOptions } from "./options.ts";
 
 /** What attends: sizes, and a layer with its parameters unless query, key and value are the text itself. */
 export interface Layer {
@@ -39,7 +39,8 @@ function seededLayer(options: ExploreOptions, engine: Engine): Layer {
 }
 
 async function layerOf(options: ExploreOptions, engine: Engine): Promise<Layer> {
-  const { stateDict, embedDim } = await readLayerWeights(options.weights!);
+  const { stateDict } = await readLayerWeights(options.weights!, options.prefix);
+  const embedDim = selfAttending(stateDict, options.weights!);
   const heads = options.heads ?? embedDim / (options.headSize ?? usualHeadSize);
   const headSize = embedDim / heads;
   // How a width is cut into heads does not stand in the weights.
@@ -53,6 +54,20 @@ async function layerOf(options: ExploreOptions, engine: Engine): Promise<Layer> 
     MultiHeadAttention.fromStateDict(stateDict, { numHeads: heads, engine }),
   );
   return { heads, headSize, embedDim, module, stateDict };
+}
+
+/** The embedding size of a layer whose keys and values are as wide as its queries. */
+function selfAttending(stateDict: StateDict, path: string): number {
+  const embedDim = stateDict["out_proj.weight"]!.shape[0] ?? 0;
+  for (const name of ["k_proj_weight", "v_proj_weight"]) {
+    const size = stateDict[name]?.shape[1];
+    if (size !== undefined && size !== embedDim)
+      throw new CommandError(
+        1,
+        `${path} is a layer for cross-attention: "${name}" expected ${embedDim} columns, got ${size}`,
+      );
+  }
+  return embedDim;
 }
 
 /** What the attention operator gets. Shape letters: L tokens, S keys, H heads, E head size. */
@@ -141,4 +156,45 @@ function joined(first: Float32Array, rest: Float32Array): Float32Array {
   all.set(first);
   all.set(rest, first.length);
   return all;
+}
+
+/** One head's rows, each tensor `[tokens, E]`. */
+export interface HeadSlice {
+  readonly tokens: number;
+  readonly E: number;
+  readonly query: Float32Array;
+  readonly key: Float32Array;
+  readonly value: Float32Array;
+}
+
+/** As many as plain JavaScript attends to in a fraction of a second. */
+const mostSliceTokens = 256;
+
+/** The first tokens of one head, copied out of `[1, L, H, E]`. */
+export function sliceHead(heads: Heads, head: number, most: number = mostSliceTokens): HeadSlice {
+  const { query, key, value, L, E, leading } = heads;
+  const tokens = Math.min(L, most);
+  return {
+    tokens,
+    E,
+    query: headRows(query.data, heads, head, 0, tokens),
+    key: headRows(key.data, heads, head, leading, tokens),
+    value: headRows(value.data, heads, head, leading, tokens),
+  };
+}
+
+/** `count` rows of one head from `[rows, H, E]`, as `[count, E]`. */
+export function headRows(
+  data: Float32Array,
+  { H, E }: Pick<Heads, "H" | "E">,
+  head: number,
+  from: number,
+  count: number,
+): Float32Array {
+  const rows = new Float32Array(count * E);
+  for (let i = 0; i < count; i++) {
+    const start = ((from + i) * H + head) * E;
+    rows.set(data.subarray(start, start + E), i * E);
+  }
+  return rows;
 }

@@ -1,14 +1,14 @@
 /** The main job: a text in, what was found out about its attention out. Printing is the report's business. */
-import { createEngine, type Engine, type EngineInfo } from "../index.ts";
-import type { TensorLike } from "../tensor-like.ts";
-import type { ExploreOptions } from "./arguments.ts";
-import { type Baselines, sliceHead, timeBaselines } from "./baselines.ts";
+import { createEngine, type Engine, type EngineInfo } from "../../index.ts";
+import type { TensorLike } from "../../tensor-like.ts";
+import { attentionFlops, measure } from "../measure/measure.ts";
+import type { Progress } from "../terminal/progress.ts";
+import { type Comparison, timeBaselines } from "./baselines.ts";
 import { embed } from "./embed.ts";
-import { readSource } from "./input.ts";
-import { type Heads, type Layer, makeLayer, splitHeads } from "./layer.ts";
-import { attentionFlops, measure } from "./measure.ts";
+import { type Heads, type Layer, makeLayer, sliceHead, splitHeads } from "./layer.ts";
+import type { ExploreOptions } from "./options.ts";
 import { type Picture, takePicture } from "./picture.ts";
-import type { Progress } from "./progress.ts";
+import { readSource } from "./source.ts";
 import { type Tokens, tokenize } from "./tokens.ts";
 import { type Check, verify } from "./verify.ts";
 
@@ -24,7 +24,7 @@ export interface Findings {
   readonly milliseconds: { readonly attention: number; readonly layer: number | undefined };
   /** Operations of the attention operator. */
   readonly flops: number;
-  readonly baselines: Baselines;
+  readonly baselines: Comparison;
   readonly check: Check;
   readonly picture: Picture;
 }
