@@ -1,5 +1,5 @@
 import { power } from "./elementary.ts";
-import { checkWhole } from "./validate/options.ts";
+import { checkMost, checkWhole } from "./validate/options.ts";
 
 /**
  * The slopes of ALiBi ("Train Short, Test Long: Attention with Linear Biases Enables Input Length Extrapolation",
@@ -21,9 +21,13 @@ import { checkWhole } from "./validate/options.ts";
  */
 export function alibiSlopes(heads: number): Float32Array {
   checkWhole("heads", heads, 1);
+  checkMost("heads", heads, MOST_HEADS);
   let closest = 1;
   while (2 * closest <= heads) closest *= 2;
   return Float32Array.from({ length: heads }, (_, h) =>
     h < closest ? power(2, (-8 * (h + 1)) / closest) : power(2, (-4 * (2 * (h - closest) + 1)) / closest),
   );
 }
+
+/** Far more than any model has. */
+const MOST_HEADS: number = 2 ** 20;

@@ -1,6 +1,9 @@
+import { describe } from "./describe.ts";
+import { nextTurn } from "./engine/platform.ts";
 import { AttentionError } from "./errors.ts";
-import { describe } from "./tensor-like.ts";
-import { checkWhole } from "./validate/options.ts";
+import { unreadable } from "./tensor-like.ts";
+import { arrayType, lengthOf } from "./typed-array.ts";
+import { checkMost, checkWhole, readOptions } from "./validate/options.ts";
 
 /** Says whether query i of batch entry b and head h may attend to key j. Indices are raw: no offset is added. */
 export type MaskPredicate = (b: number, h: number, i: number, j: number) => boolean;
@@ -89,7 +92,8 @@ export class BlockMask {
     return this.#combine(other, (a, b) => a || b);
   }
 
-  #combine(other: BlockMask, join: (a: boolean, b: boolean) => boolean): BlockMask {
+  #combine(given: BlockMask, join: (a: boolean, b: boolean) => boolean): BlockMask {
+    const other = readBlockMask(given, "other");
     const { L, S, blockSize } = this;
     if (other.L !== L || other.S !== S)
       throw new AttentionError(
@@ -99,6 +103,36 @@ export class BlockMask {
     const sizes = { B: widest("B", this.B, other.B), H: widest("H", this.H, other.H), L, S, blockSize };
     return createBlockMask((b, h, i, j) => join(this.allows(b, h, i, j), other.allows(b, h, i, j)), sizes);
   }
+}
+
+/**
+ * @internal A block mask as it is now, which nobody else has. Its arrays are open to everyone: what a kernel finds by them
+ * is checked.
+ */
+export function readBlockMask(given: unknown, name = "blockMask"): BlockMask {
+  try {
+    if (given instanceof BlockMask) {
+      const { B, H, L, S, blockSize, kinds, bytes } = given;
+      const mask = new BlockMask({ B, H, L, S, blockSize }, kinds, bytes);
+      if (isWhole(mask)) return mask;
+      throw new AttentionError("ERR_OPTION", `"${name}" has been changed since createBlockMask made it`);
+    }
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+  throw new AttentionError(
+    "ERR_DTYPE",
+    `"${name}" expected what createBlockMask returns, got ${describe(given)}`,
+  );
+}
+
+function isWhole({ B, H, L, S, blockSize, rows, columns, kinds, bytes }: BlockMask): boolean {
+  if (![B, H, L, S, blockSize].every((size) => Number.isInteger(size))) return false;
+  if (arrayType(kinds) !== "Uint32Array" || arrayType(bytes) !== "Uint8Array") return false;
+  if (!(blockSize >= 1) || lengthOf(kinds) !== B * H * rows * columns) return false;
+  const most = lengthOf(bytes) / blockSize / blockSize + FIRST_PARTIAL;
+  for (const kind of kinds) if (kind >= most) return false;
+  return true;
 }
 
 function widest(name: string, a: number, b: number): number {
@@ -122,19 +156,19 @@ function widest(name: string, a: number, b: number): number {
  * ```
  */
 export function createBlockMask(mask: MaskPredicate, sizes: BlockMaskSizes): BlockMask {
-  const builder = new Builder(mask, checkSizes(sizes));
+  const builder = new Builder(mask, checkMask(mask, sizes));
   for (let row = 0; row < builder.rows; row++) builder.addRow(row);
   return builder.finish();
 }
 
 /** The same, giving the event loop its turn every few milliseconds. */
 export async function createBlockMaskAsync(mask: MaskPredicate, sizes: BlockMaskSizes): Promise<BlockMask> {
-  const builder = new Builder(mask, checkSizes(sizes));
+  const builder = new Builder(mask, checkMask(mask, sizes));
   let end = performance.now() + SLICE_MILLISECONDS;
   for (let row = 0; row < builder.rows; row++) {
     builder.addRow(row);
     if (performance.now() < end) continue;
-    await new Promise<void>((resolve) => setTimeout(resolve, 0));
+    await nextTurn();
     end = performance.now() + SLICE_MILLISECONDS;
   }
   return builder.finish();
@@ -142,12 +176,28 @@ export async function createBlockMaskAsync(mask: MaskPredicate, sizes: BlockMask
 
 const SLICE_MILLISECONDS = 4;
 
-function checkSizes(sizes: BlockMaskSizes): CheckedSizes {
-  if (typeof sizes !== "object" || sizes === null)
-    throw new AttentionError("ERR_OPTION", `"sizes" expected { L, S }, got ${describe(sizes)}`);
+const sizeNames: ReadonlySet<string> = new Set(["B", "H", "L", "S", "blockSize"]);
+
+/** There is a word for each block, and each partial block has a byte for each of its scores. */
+const MOST_BLOCKS: number = 2 ** 28;
+const MOST_BLOCK_SIZE = 4096;
+
+function checkMask(mask: MaskPredicate, given: BlockMaskSizes): CheckedSizes {
+  if (typeof mask !== "function")
+    throw new AttentionError("ERR_OPTION", `"mask" expected a function, got ${describe(mask)}`);
+  if (typeof given !== "object" || given === null)
+    throw new AttentionError("ERR_OPTION", `"sizes" expected { L, S }, got ${describe(given)}`);
+  const sizes = readOptions(given, sizeNames, "sizes");
   const { B = 1, H = 1, L, S, blockSize = DEFAULT_BLOCK_SIZE } = sizes;
   for (const [name, size] of Object.entries({ B, H, blockSize })) checkWhole(name, size, 1);
   for (const [name, size] of Object.entries({ L, S })) checkWhole(name, size);
+  checkMost("blockSize", blockSize, MOST_BLOCK_SIZE);
+  const blocks = B * H * Math.max(1, Math.ceil(L / blockSize)) * Math.max(1, Math.ceil(S / blockSize));
+  if (blocks > MOST_BLOCKS)
+    throw new AttentionError(
+      "ERR_MEMORY",
+      `a block mask of [B=${B}, H=${H}, L=${L}, S=${S}] in blocks of ${blockSize} has more than ${MOST_BLOCKS} of them`,
+    );
   return { B, H, L, S, blockSize };
 }
 

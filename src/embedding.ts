@@ -1,15 +1,12 @@
+import { allocateFloats } from "./allocate.ts";
+import { describe } from "./describe.ts";
 import { AttentionError } from "./errors.ts";
 import { Random } from "./random.ts";
 import { Tensor } from "./tensor.ts";
-import {
-  arrayType,
-  checkTensor,
-  describe,
-  shapeOf,
-  type TensorData,
-  type TensorLike,
-  type VectorLike,
-} from "./tensor-like.ts";
+import { readTensor, type TensorData, type TensorLike, unreadable, type VectorLike } from "./tensor-like.ts";
+import { arrayType, isArray } from "./typed-array.ts";
+import { readOptions } from "./validate/options.ts";
+import { readNumbers } from "./validate/vector.ts";
 
 /** Whole numbers that name rows of a table: an array, a typed array, or a tensor of any rank. */
 export type IdsLike = VectorLike;
@@ -52,11 +49,13 @@ export class Embedding {
    * @throws AttentionError `ERR_OPTION` for sizes that are no positive whole numbers, `ERR_SHAPE` for
    *   a weight that is no matrix, `ERR_DTYPE` for one that is not float32.
    */
-  constructor(options: EmbeddingOptions) {
+  constructor(given: EmbeddingOptions) {
+    const weight = keptTensor(given, "weight");
+    const options = readOptions(given, weight === undefined ? sizeNames : weightNames);
     if ("weight" in options) {
       const { data, shape } = checkTable("weight", options.weight, "[numEmbeddings, embedDim]");
       [this.numEmbeddings, this.embedDim] = shape;
-      this.weight = new Tensor(data, shape);
+      this.weight = weight instanceof Tensor ? weight : new Tensor(data, shape);
     } else {
       this.numEmbeddings = checkSize("numEmbeddings", options.numEmbeddings);
       this.embedDim = checkSize("embedDim", options.embedDim);
@@ -73,18 +72,17 @@ export class Embedding {
    *   `ERR_DTYPE` and `ERR_SHAPE` for ids that are no such array or tensor.
    */
   forward(ids: IdsLike): Tensor {
-    const { numEmbeddings } = this;
+    const { numEmbeddings, embedDim, weight } = this;
     return lookUpRows(
-      "ids",
-      ids,
-      this.weight.data,
-      this.embedDim,
+      ["ids", ids],
+      ["weight", weight],
+      [numEmbeddings, embedDim],
       (id, at) => `"ids" expected ids from 0 to ${numEmbeddings - 1}, got ${id} at position ${at}`,
     );
   }
 }
 
-const idTypes = [
+const idTypes: readonly string[] = [
   "Int32Array",
   "Uint32Array",
   "BigInt64Array",
@@ -94,39 +92,56 @@ const idTypes = [
   "Int16Array",
   "Float32Array",
   "Float64Array",
-] as const;
+];
+
+const sizeNames: ReadonlySet<string> = new Set(["numEmbeddings", "embedDim", "seed"]);
+const weightNames: ReadonlySet<string> = new Set(["weight"]);
+
+/** A table that is kept stays the caller's tensor: where an engine's memory grows, it moves along. */
+export function keptTensor(options: object, name: string): unknown {
+  try {
+    return typeof options === "object" && options !== null && name in options
+      ? (options as Record<string, unknown>)[name]
+      : undefined;
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+}
 
 /** Copies the rows that `ids` name out of a table of `columns` wide rows; `refuse` words the error. */
 export function lookUpRows(
-  name: string,
-  ids: IdsLike,
-  table: Float32Array,
-  columns: number,
-  refuse: (id: number | bigint, at: string) => string,
+  [name, ids]: readonly [name: string, ids: IdsLike],
+  [tableName, table]: readonly [name: string, table: Tensor],
+  [rows, columns]: readonly [number, number],
+  refuse: (id: string, at: string) => string,
 ): Tensor {
   const { list, shape } = readIds(name, ids);
-  const rows = table.length / columns;
-  const data = new Float32Array(list.length * columns);
-  for (let i = 0; i < list.length; i++) {
-    const id = Number(list[i]);
+  list.forEach((id, i) => {
     if (!Number.isInteger(id) || id < 0 || id >= rows)
-      throw new AttentionError("ERR_OPTION", refuse(list[i]!, where(i, shape)));
-    data.set(table.subarray(id * columns, (id + 1) * columns), i * columns);
-  }
+      throw new AttentionError("ERR_OPTION", refuse(describe(id), where(i, shape)));
+  });
+  const source = readTable(tableName, table, rows * columns);
+  const data = allocateFloats(list.length * columns, "a look-up");
+  list.forEach((id, i) => {
+    data.set(source.subarray(id * columns, (id + 1) * columns), i * columns);
+  });
   return new Tensor(data, [...shape, columns]);
 }
 
-function readIds(name: string, ids: IdsLike): { list: ArrayLike<number | bigint>; shape: readonly number[] } {
-  if (
-    Array.isArray(ids) ||
-    (ArrayBuffer.isView(ids) && (idTypes as readonly string[]).includes(arrayType(ids)))
-  ) {
-    const list = ids as ArrayLike<number | bigint>;
-    return { list, shape: [list.length] };
-  }
-  checkTensor(name, ids, idTypes);
-  const tensor = ids as TensorLike<TensorData>;
-  return { list: tensor.data, shape: [...shapeOf(tensor)] };
+/** The table may have been kept for long: its buffer may have been transferred meanwhile. */
+export function readTable(name: string, table: Tensor, size: number): Float32Array {
+  const { data } = readTensor(name, table);
+  if (data.length !== size) throw new AttentionError("ERR_SHAPE", `"${name}" has changed its size`);
+  return data;
+}
+
+function readIds(name: string, ids: IdsLike): { list: number[]; shape: readonly number[] } {
+  const isList = isArray(ids) || (ArrayBuffer.isView(ids) && idTypes.includes(arrayType(ids)));
+  const { data, shape } = isList
+    ? { data: ids, shape: undefined }
+    : readTensor<TensorData>(name, ids, idTypes);
+  const list = readNumbers(name, data);
+  return { list, shape: shape ?? [list.length] };
 }
 
 /** Where the i-th element of a shape stands: `5`, or `[1, 5]` in a higher rank. */
@@ -146,11 +161,10 @@ export function checkTable(
   table: TensorLike,
   letters: string,
 ): { data: Float32Array; shape: readonly [number, number] } {
-  checkTensor(name, table);
-  const shape = shapeOf(table);
+  const { data, shape } = readTensor(name, table);
   if (shape.length !== 2 || shape[1] === 0)
     throw new AttentionError("ERR_SHAPE", `"${name}" expected shape ${letters}, got [${shape.join(", ")}]`);
-  return { data: table.data as Float32Array, shape: [shape[0]!, shape[1]!] };
+  return { data, shape: [shape[0]!, shape[1]!] };
 }
 
 /** A size: a positive whole number. */

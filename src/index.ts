@@ -19,6 +19,7 @@ export {
   createBlockMaskAsync,
   type MaskPredicate,
 } from "./block-mask.ts";
+export type { CallTrace } from "./call-trace.ts";
 export { Embedding } from "./embedding.ts";
 export {
   createEngine,
@@ -42,7 +43,9 @@ export {
   type ForwardOptions,
   type ForwardResult,
   type FromStateDictOptions,
+  type HeadMask,
   type LayerRotary,
+  type LayerScoreOptions,
   MultiHeadAttention,
   type MultiHeadAttentionOptions,
   type StateDict,

@@ -7,7 +7,7 @@ import { engineFor } from "./default-engine.ts";
 import type { Engine } from "./engine.ts";
 import { AttentionError } from "./errors.ts";
 import type { TensorLike, VectorLike } from "./tensor-like.ts";
-import { checkChoice, checkNames, checkSignal, checkWhole } from "./validate/options.ts";
+import { checkChoice, checkMost, checkWhole, readOptions } from "./validate/options.ts";
 import { readWholeVector } from "./validate/vector.ts";
 
 export type { CacheType } from "./cache/page-format.ts";
@@ -77,7 +77,7 @@ export class KVCache {
   readonly maxLength: number;
   readonly dtype: CacheType;
   readonly window: number | undefined;
-  readonly engine: Engine;
+  readonly #engine: Engine;
   readonly #state: CacheState;
 
   /**
@@ -87,7 +87,9 @@ export class KVCache {
   constructor(options: KVCacheOptions);
   /** @internal A fork. */
   constructor(options: KVCacheOptions, state: CacheState);
-  constructor(options: KVCacheOptions, state: CacheState = emptyState(options)) {
+  constructor(given: KVCacheOptions, made?: CacheState) {
+    const options = readOptions(given, names);
+    const state = made ?? emptyState(options);
     const { format, maxLength, window } = state;
     this.batch = state.entries.length;
     this.kvHeads = format.kvHeads;
@@ -96,9 +98,14 @@ export class KVCache {
     this.maxLength = maxLength;
     this.dtype = format.type;
     this.window = window;
-    this.engine = engineFor(options);
+    this.#engine = engineFor(options);
     this.#state = state;
     bindState(this, state);
+  }
+
+  /** The engine in whose memory the cache lies. */
+  get engine(): Engine {
+    return this.#engine;
   }
 
   /** Tokens of each entry, those included that a window has dropped. */
@@ -128,17 +135,18 @@ export class KVCache {
    *   another append is under way, `ERR_MEMORY`, `ERR_DISPOSED`; the cache stays as it was
    */
   append(key: TensorLike, value: TensorLike, options?: Omit<AppendOptions, "signal">): void {
-    this.engine.runtime.checkUsable();
+    const { runtime } = this.#engine;
+    runtime.checkUsable();
     const { call, growth } = appendCall(this.#state, key, value, options);
-    growth.settleSync(() => this.engine.runtime.runSync(call));
+    growth.settleSync(() => runtime.runSync(call));
   }
 
   /** The same off the event loop, for long prompts. Until it settles the cache holds what it held. */
   async appendAsync(key: TensorLike, value: TensorLike, options?: AppendOptions): Promise<void> {
-    checkSignal(options?.signal);
-    this.engine.runtime.checkUsable();
+    const { runtime } = this.#engine;
+    runtime.checkUsable();
     const { call, growth } = appendCall(this.#state, key, value, options);
-    await growth.settle(() => this.engine.runtime.run(call, options?.signal));
+    await growth.settle(() => runtime.run(call, call.signal));
   }
 
   /**
@@ -150,8 +158,9 @@ export class KVCache {
    */
   truncate(lengths: number | VectorLike): void {
     this.#state.checkUsable();
-    const each = typeof lengths === "number" ? new Array<number>(this.batch).fill(lengths) : lengths;
-    const numbers = readWholeVector("lengths", each, this.batch);
+    const { length: batch } = this.#state.entries;
+    const each = typeof lengths === "number" ? new Array<number>(batch).fill(lengths) : lengths;
+    const numbers = readWholeVector("lengths", each, batch);
     for (const n of numbers) checkWhole("lengths", n);
     this.#state.truncate(numbers);
   }
@@ -175,6 +184,7 @@ export class KVCache {
   fork(entries?: VectorLike): KVCache {
     const { memory, format, maxLength, window, entries: held } = this.#state;
     const order = entries === undefined ? held.map((_, b) => b) : readWholeVector("entries", entries);
+    checkMost("entries", order.length, MOST_ENTRIES);
     if (order.length === 0)
       throw new AttentionError("ERR_OPTION", '"entries" expected at least one entry, got none');
     for (const b of order)
@@ -189,8 +199,9 @@ export class KVCache {
       chosen,
       appended && { rows: appended.rows, counts: order.map((b) => appended.counts[b]!) },
     );
-    const { batch, kvHeads, headDim, engine } = this;
-    return new KVCache({ batch, kvHeads, headDim, maxLength, engine }, state);
+    const { kvHeads, headDim } = format;
+    const sizes = { batch: order.length, kvHeads, headDim, maxLength };
+    return new KVCache({ ...sizes, engine: this.#engine }, state);
   }
 
   /** Gives the memory back that no fork shares. Twice is fine. A call in flight still ends well. */
@@ -204,7 +215,6 @@ export class KVCache {
 }
 
 function emptyState(options: KVCacheOptions): CacheState {
-  checkNames(options, names);
   const { batch, kvHeads, headDim, valueDim = headDim, maxLength, dtype = "float32", window } = options;
   for (const [name, size] of Object.entries({ batch, kvHeads, headDim, valueDim })) checkWhole(name, size, 1);
   checkWhole("maxLength", maxLength, 1);
@@ -216,9 +226,4 @@ function emptyState(options: KVCacheOptions): CacheState {
   runtime.checkUsable();
   const format = pageFormat(dtype, kvHeads, headDim, valueDim);
   return new CacheState(runtime.memory, format, { maxLength, window }, batch);
-}
-
-function checkMost(name: string, value: number, most: number): void {
-  if (value > most)
-    throw new AttentionError("ERR_OPTION", `"${name}" expected at most ${most}, got ${value}`);
 }

@@ -9,9 +9,10 @@ import type { Runtime } from "./engine/runtime.ts";
 import type { Engine } from "./engine.ts";
 import { AttentionError } from "./errors.ts";
 import { type ForwardResult, planPass } from "./layer/forward.ts";
-import { disposeWeights, type PackedWeights, packWeights } from "./layer/packed-weights.ts";
-import { type LayerState, type Pass, type PassOptions, readPass } from "./layer/pass.ts";
+import { WeightStore } from "./layer/packed-weights.ts";
+import { followPass, type LayerState, type PassOptions, readPass } from "./layer/pass.ts";
 import { type LayerRotary, readRotary } from "./layer/rotary.ts";
+import { type LayerScoreOptions, readLayerScores, scoreNames } from "./layer/scores.ts";
 import {
   checkDivides,
   initialWeights,
@@ -22,15 +23,17 @@ import {
   writeStateDict,
 } from "./layer/weights.ts";
 import type { Tensor } from "./tensor.ts";
-import type { TensorLike } from "./tensor-like.ts";
-import { checkFlag, checkNames, checkSignal, checkWhole } from "./validate/options.ts";
+import { type TensorLike, unreadable } from "./tensor-like.ts";
+import { checkFlag, checkWhole, readOptions } from "./validate/options.ts";
 
 export type { ForwardResult } from "./layer/forward.ts";
 export type { LayerRotary } from "./layer/rotary.ts";
+export type { LayerScoreOptions } from "./layer/scores.ts";
 export type { StateDict } from "./layer/weights.ts";
+export type { HeadMask } from "./validate/head-mask.ts";
 
 /** How a layer is made. */
-export interface MultiHeadAttentionOptions {
+export interface MultiHeadAttentionOptions extends LayerScoreOptions {
   /** E, the size of a token in and out. */
   readonly embedDim: number;
   /** H, the number of query heads. */
@@ -59,7 +62,7 @@ export interface MultiHeadAttentionOptions {
 }
 
 /** What a state dict does not say of its layer. */
-export interface FromStateDictOptions {
+export interface FromStateDictOptions extends LayerScoreOptions {
   readonly numHeads: number;
   readonly numKvHeads?: number | undefined;
   readonly addZeroAttn?: boolean | undefined;
@@ -74,6 +77,7 @@ const forwardNames: ReadonlySet<string> = new Set([
   "keyPaddingMask",
   "attnMask",
   "causal",
+  "headMask",
   "needWeights",
   "averageWeights",
   "cache",
@@ -86,6 +90,7 @@ const stateNames: ReadonlySet<string> = new Set([
   "numKvHeads",
   "addZeroAttn",
   "rotary",
+  ...scoreNames,
   "engine",
 ]);
 
@@ -101,6 +106,7 @@ const optionNames: ReadonlySet<string> = new Set([
   "addZeroAttn",
   "qkNorm",
   "rotary",
+  ...scoreNames,
   "seed",
   "engine",
 ]);
@@ -127,7 +133,7 @@ export class MultiHeadAttention {
   readonly headDim: number;
   readonly #layer: LayerState;
   readonly #engine: Engine | undefined;
-  #packed: PackedWeights | undefined;
+  #store: WeightStore | undefined;
   #disposed = false;
 
   /**
@@ -138,7 +144,10 @@ export class MultiHeadAttention {
   constructor(options: MultiHeadAttentionOptions);
   /** @internal */
   constructor(options: MultiHeadAttentionOptions, made: LayerState);
-  constructor(options: MultiHeadAttentionOptions, made: LayerState = seeded(options)) {
+  constructor(given: MultiHeadAttentionOptions, state?: LayerState) {
+    // Sizes that come with a state are known to be right.
+    const options = state === undefined ? readOptions(given, optionNames) : given;
+    const made = state ?? seeded(options);
     this.#layer = made;
     this.#engine = options.engine;
     this.embedDim = made.sizes.embedDim;
@@ -154,8 +163,8 @@ export class MultiHeadAttention {
    *
    * @throws AttentionError `ERR_OPTION` for a name that is missing or unknown, `ERR_SHAPE` for sizes that do not fit
    */
-  static fromStateDict(stateDict: StateDict, options: FromStateDictOptions): MultiHeadAttention {
-    checkNames(options, stateNames);
+  static fromStateDict(stateDict: StateDict, given: FromStateDictOptions): MultiHeadAttention {
+    const options = readOptions(given, stateNames);
     const { numHeads, numKvHeads, addZeroAttn = false, engine } = options;
     checkWhole("numHeads", numHeads, 1);
     checkFlag("addZeroAttn", addZeroAttn);
@@ -167,6 +176,7 @@ export class MultiHeadAttention {
         weights,
         addZeroAttn,
         rotary: readRotary(options.rotary ?? false, sizes.headDim),
+        scores: readLayerScores(options, sizes, addZeroAttn || weights.biasKey !== undefined),
       },
     );
   }
@@ -208,11 +218,10 @@ export class MultiHeadAttention {
   /** Self-attention with options. */
   forward(query: TensorLike, options: ForwardOptions): Promise<ForwardResult>;
   async forward(query: TensorLike, ...rest: ForwardArguments): Promise<ForwardResult> {
-    const signal = forwardOptions(rest)?.signal;
-    checkSignal(signal);
     const { runtime } = engineFor({ engine: this.#engine });
-    const { call, growth } = this.#plan(runtime, query, rest);
-    const run = (): Promise<ForwardResult> => runtime.run(call, signal);
+    const { call, growth, store, signal } = this.#plan(runtime, query, rest);
+    const run = (): Promise<ForwardResult> =>
+      store.ready ? runtime.run(call, signal) : runtime.runAfter(() => this.#pack(store), call, signal);
     return growth ? growth.settle(run) : run();
   }
 
@@ -226,7 +235,7 @@ export class MultiHeadAttention {
   forwardSync(query: TensorLike, options: ForwardOptions): ForwardResult;
   forwardSync(query: TensorLike, ...rest: ForwardArguments): ForwardResult {
     const { runtime } = engineFor({ engine: this.#engine });
-    const { call, growth } = this.#plan(runtime, query, rest);
+    const { call, growth } = this.#plan(runtime, query, rest, (store) => store.packSync());
     const run = (): ForwardResult => runtime.runSync(call);
     return growth ? growth.settleSync(run) : run();
   }
@@ -236,31 +245,59 @@ export class MultiHeadAttention {
     runtime: Runtime,
     query: TensorLike,
     rest: ForwardArguments,
-  ): { call: Call<ForwardResult>; growth: Growth | undefined } {
+    prepare?: (store: WeightStore) => void,
+  ): {
+    call: Call<ForwardResult>;
+    growth: Growth | undefined;
+    store: WeightStore;
+    signal: AbortSignal | undefined;
+  } {
     if (this.#disposed) throw new AttentionError("ERR_DISPOSED", "this layer is disposed");
     runtime.checkUsable();
-    const options = forwardOptions(rest);
-    checkNames(options, forwardNames);
-    const [key = query, value = key] = rest[0] === options ? [] : (rest as readonly TensorLike[]);
-    const read = (): Pass => readPass(this.#layer, query, key, value, options);
-    const { cached } = read();
+    const given = forwardOptions(rest);
+    const options = readOptions(given, forwardNames);
+    const { signal } = options;
+    const [key = query, value = key] = rest[0] === given ? [] : (rest as readonly TensorLike[]);
+    const pass = readPass(this.#layer, query, key, value, options);
+    const { cached } = pass;
     if (cached) checkSameMemory(cached.state, runtime.memory);
-    this.#packed ??= packWeights(this.#layer.weights, runtime);
-    const growth = cached?.state.grow(cached.counts, cached.rows);
+    const followed = followPass(pass, runtime.memory);
+    const store = (this.#store ??= new WeightStore(this.#layer.weights, runtime));
+    let growth: Growth | undefined;
     try {
-      // Packing and pages may have made memory grow, which detaches the views of an engine's tensors: they are read anew.
-      return { call: planPass(this.#layer, this.#packed, read(), runtime.sizes, growth), growth };
+      prepare?.(store);
+      growth = cached?.state.grow(cached.counts, cached.rows);
+      // Room for weights and pages may have made memory grow, which detaches the views of an engine's tensors.
+      const call = planPass(this.#layer, store.packed, followed(), runtime.sizes, growth);
+      return { call, growth, store, signal };
     } catch (error) {
       growth?.rollback();
+      this.#giveUp(store);
       throw error;
     }
+  }
+
+  async #pack(store: WeightStore): Promise<void> {
+    try {
+      await store.pack();
+    } catch (error) {
+      this.#giveUp(store);
+      throw error;
+    }
+  }
+
+  /** Room for weights that nothing is in, nor on its way to, is given back. */
+  #giveUp(store: WeightStore): void {
+    if (store.ready || store.isPacking) return;
+    store.dispose();
+    if (this.#store === store) this.#store = undefined;
   }
 
   /** Gives the memory of the packed weights back. Twice is fine. */
   dispose(): void {
     this.#disposed = true;
-    if (this.#packed) disposeWeights(this.#packed);
-    this.#packed = undefined;
+    this.#store?.dispose();
+    this.#store = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -274,7 +311,7 @@ type ForwardArguments =
 
 /** Options come last: fourth, or second where nothing but the query precedes them. */
 function forwardOptions([second, third, fourth]: ForwardArguments): ForwardOptions {
-  if (typeof second === "object" && second !== null && !("data" in second)) {
+  if (typeof second === "object" && second !== null && !hasData(second)) {
     if (third !== undefined || fourth !== undefined)
       throw new AttentionError("ERR_OPTION", "nothing may follow options that are the second argument");
     return second as ForwardOptions;
@@ -283,8 +320,15 @@ function forwardOptions([second, third, fourth]: ForwardArguments): ForwardOptio
   return fourth === undefined ? {} : fourth;
 }
 
+function hasData(value: object): value is TensorLike {
+  try {
+    return "data" in value;
+  } catch (cause) {
+    throw unreadable("key", cause);
+  }
+}
+
 function seeded(options: MultiHeadAttentionOptions): LayerState {
-  checkNames(options, optionNames);
   const { embedDim, numHeads, bias = true, addBiasKv = false, addZeroAttn = false, qkNorm = false } = options;
   const { numKvHeads = numHeads, kdim = embedDim, vdim = embedDim } = options;
   for (const [name, size] of Object.entries({ embedDim, numHeads, numKvHeads, kdim, vdim }))
@@ -296,5 +340,12 @@ function seeded(options: MultiHeadAttentionOptions): LayerState {
   checkWhole("headDim", headDim, 1);
   const sizes: LayerSizes = { embedDim, numHeads, numKvHeads, headDim, kdim, vdim };
   const weights: LayerWeights = initialWeights(sizes, { bias, addBiasKv, qkNorm, seed: options.seed });
-  return { sizes, weights, addZeroAttn, rotary: readRotary(options.rotary ?? false, headDim) };
+  const rotary = readRotary(options.rotary ?? false, headDim);
+  return {
+    sizes,
+    weights,
+    addZeroAttn,
+    rotary,
+    scores: readLayerScores(options, sizes, addZeroAttn || addBiasKv),
+  };
 }

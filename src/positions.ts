@@ -1,8 +1,18 @@
+import { describe } from "./describe.ts";
 import { cosine, power, sine } from "./elementary.ts";
-import { checkSize, checkTable, Embedding, type IdsLike, lookUpRows } from "./embedding.ts";
+import {
+  checkSize,
+  checkTable,
+  Embedding,
+  type IdsLike,
+  keptTensor,
+  lookUpRows,
+  readTable,
+} from "./embedding.ts";
 import { AttentionError } from "./errors.ts";
-import { Tensor } from "./tensor.ts";
-import { describe, type TensorLike } from "./tensor-like.ts";
+import { Tensor, zeros } from "./tensor.ts";
+import type { TensorLike } from "./tensor-like.ts";
+import { readOptions } from "./validate/options.ts";
 
 /**
  * The sinusoidal positions of "Attention Is All You Need" (Vaswani and others 2017, section 3.5):
@@ -25,7 +35,8 @@ import { describe, type TensorLike } from "./tensor-like.ts";
 export function sinusoidalPositions(length: number, embedDim: number): Tensor {
   checkLength("length", length);
   checkSize("embedDim", embedDim);
-  const data = new Float32Array(length * embedDim);
+  const result = zeros([length, embedDim]);
+  const { data } = result;
   for (let column = 0; column < embedDim; column += 2) {
     const wavelength = power(10000, column / embedDim);
     for (let position = 0; position < length; position++) {
@@ -34,7 +45,7 @@ export function sinusoidalPositions(length: number, embedDim: number): Tensor {
       if (column + 1 < embedDim) data[position * embedDim + column + 1] = cosine(angle);
     }
   }
-  return new Tensor(data, [length, embedDim]);
+  return result;
 }
 
 /** How {@link LearnedPositions} are made: by their sizes, with seeded weights, or from a table. */
@@ -75,11 +86,13 @@ export class LearnedPositions {
    * @throws AttentionError `ERR_OPTION` for sizes that are no positive whole numbers, `ERR_SHAPE` for
    *   a table that is no matrix, `ERR_DTYPE` for one that is not float32.
    */
-  constructor(options: LearnedPositionsOptions) {
+  constructor(given: LearnedPositionsOptions) {
+    const table = keptTensor(given, "table");
+    const options = readOptions(given, table === undefined ? sizeNames : tableNames);
     if ("table" in options) {
       const { data, shape } = checkTable("table", options.table, "[maxLength, embedDim]");
       [this.maxLength, this.embedDim] = shape;
-      this.table = new Tensor(data, shape);
+      this.table = table instanceof Tensor ? table : new Tensor(data, shape);
     } else {
       this.maxLength = checkSize("maxLength", options.maxLength);
       this.embedDim = checkSize("embedDim", options.embedDim);
@@ -99,10 +112,9 @@ export class LearnedPositions {
     const { maxLength, embedDim, table } = this;
     if (typeof positions !== "number")
       return lookUpRows(
-        "positions",
-        positions,
-        table.data,
-        embedDim,
+        ["positions", positions],
+        ["table", table],
+        [maxLength, embedDim],
         (position, at) =>
           `"positions" expected positions from 0 to ${maxLength - 1} (maxLength ${maxLength}), got ${position} at position ${at}`,
       );
@@ -112,9 +124,13 @@ export class LearnedPositions {
         "ERR_OPTION",
         `"length" expected at most maxLength ${maxLength}, got ${positions}`,
       );
-    return new Tensor(table.data.slice(0, positions * embedDim), [positions, embedDim]);
+    const data = readTable("table", table, maxLength * embedDim).slice(0, positions * embedDim);
+    return new Tensor(data, [positions, embedDim]);
   }
 }
+
+const sizeNames: ReadonlySet<string> = new Set(["maxLength", "embedDim", "seed"]);
+const tableNames: ReadonlySet<string> = new Set(["table"]);
 
 function checkLength(name: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) < 0)

@@ -1,5 +1,6 @@
+import { allocateFloats } from "./allocate.ts";
+import { describe } from "./describe.ts";
 import { AttentionError } from "./errors.ts";
-import { describe } from "./tensor-like.ts";
 
 /**
  * A small seeded generator of numbers, for weights that are the same on every machine and in every
@@ -62,14 +63,14 @@ export class Random {
 
   /** `length` numbers of the uniform distribution over [low, high). */
   fillUniform(length: number, low: number, high: number): Float32Array {
-    const values = new Float32Array(length);
+    const values = allocateFloats(length, "a random weight");
     for (let i = 0; i < length; i++) values[i] = low + (high - low) * this.uniform();
     return values;
   }
 
   /** `length` numbers of mean 0 and the standard deviation given. */
   fillNormal(length: number, deviation: number = 1): Float32Array {
-    const values = new Float32Array(length);
+    const values = allocateFloats(length, "a random weight");
     for (let i = 0; i < length; i++) values[i] = deviation * this.normal();
     return values;
   }

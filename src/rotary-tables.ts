@@ -1,6 +1,7 @@
+import { describe } from "./describe.ts";
 import { cosine, LARGEST_ANGLE, logarithm, power, sine } from "./elementary.ts";
 import { AttentionError } from "./errors.ts";
-import { describe } from "./tensor-like.ts";
+import { unreadable } from "./tensor-like.ts";
 import { checkChoice, checkFlag, checkNumber, checkWhole } from "./validate/options.ts";
 
 /**
@@ -71,7 +72,7 @@ export interface RotaryFrequencies {
  */
 export function inverseFrequencies(options: RotaryOptions): RotaryFrequencies {
   const { dim } = options;
-  const scaling = options.scaling ?? {};
+  const scaling = readScaling(options.scaling);
   checkWhole("dim", dim, 2);
   if (dim % 2 !== 0) throw new AttentionError("ERR_OPTION", `"dim" expected an even number, got ${dim}`);
   const base = positive("base", options.base ?? scaling.rope_theta ?? 10_000);
@@ -89,6 +90,18 @@ export function inverseFrequencies(options: RotaryOptions): RotaryFrequencies {
     frequencies[f] = share * frequency + ((1 - share) * frequency) / factor;
   }
   return { frequencies, attentionFactor: type === "yarn" ? yarnAttentionFactor(scaling, factor) : 1 };
+}
+
+/** A configuration has much that is not read here; what is read is read once. */
+function readScaling(scaling: RotaryScaling | null | undefined): RotaryScaling {
+  if (scaling === undefined || scaling === null) return {};
+  if (typeof scaling !== "object")
+    throw new AttentionError("ERR_OPTION", `"scaling" expected an object, got ${describe(scaling)}`);
+  try {
+    return { ...scaling };
+  } catch (cause) {
+    throw unreadable("scaling", cause);
+  }
 }
 
 /** Which share of its unchanged frequency a pair keeps. */

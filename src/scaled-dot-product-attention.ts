@@ -1,12 +1,8 @@
-import {
-  type AttentionArguments,
-  type AttentionOptions,
-  type AttentionResult,
-  optionsOf,
-} from "./calls/attention.ts";
-import { engineFor } from "./default-engine.ts";
+import { stateOf } from "./cache/handle.ts";
+import type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
+import { engineFor, engineIn } from "./default-engine.ts";
 import type { Engine } from "./engine.ts";
-import { KVCache } from "./kv-cache.ts";
+import type { KVCache } from "./kv-cache.ts";
 import type { TensorLike } from "./tensor-like.ts";
 
 export type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
@@ -48,9 +44,12 @@ export function scaledDotProductAttention(
 ): Promise<AttentionResult>;
 export async function scaledDotProductAttention(
   query: TensorLike,
-  ...args: AttentionArguments
+  key: TensorLike | KVCache,
+  value?: TensorLike | AttentionOptions,
+  options?: AttentionOptions,
 ): Promise<AttentionResult> {
-  return engineOf(args).scaledDotProductAttention(query, ...(args as KeyValueArguments));
+  const engine = engineOf(key, value, options);
+  return engine.scaledDotProductAttention(query, key as TensorLike, value as TensorLike, options);
 }
 
 /**
@@ -77,17 +76,17 @@ export function scaledDotProductAttentionSync(
 ): AttentionResult;
 export function scaledDotProductAttentionSync(
   query: TensorLike,
-  ...args: AttentionArguments
+  key: TensorLike | KVCache,
+  value?: TensorLike | AttentionOptions,
+  options?: AttentionOptions,
 ): AttentionResult {
-  return engineOf(args).scaledDotProductAttentionSync(query, ...(args as KeyValueArguments));
+  const engine = engineOf(key, value, options);
+  return engine.scaledDotProductAttentionSync(query, key as TensorLike, value as TensorLike, options);
 }
 
-/** One of the two forms of the arguments, for the compiler's sake: the engine takes both. */
-type KeyValueArguments = readonly [TensorLike, TensorLike, AttentionOptions?];
-
 /** A cache brings its engine; a call that names another one is refused there. */
-function engineOf(args: AttentionArguments): Engine {
-  const options = optionsOf(args);
-  const [cache] = args;
-  return options?.engine === undefined && cache instanceof KVCache ? cache.engine : engineFor(options);
+function engineOf(key: unknown, value: unknown, options: AttentionOptions | undefined): Engine {
+  if (stateOf(key) === undefined) return engineFor(options);
+  const engine = engineIn(value as AttentionOptions | undefined);
+  return engine === undefined ? (key as KVCache).engine : engineFor({ engine });
 }

@@ -1,6 +1,9 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { allocateFloats } from "./allocate.ts";
+import { describe } from "./describe.ts";
 import { AttentionError } from "./errors.ts";
-import { checkTensor, describe, type TensorData, type TensorLike } from "./tensor-like.ts";
+import { readTensor, sizeOf, type TensorData, unreadable } from "./tensor-like.ts";
+import { isArray } from "./typed-array.ts";
 
 /**
  * Row-major data with its sizes. `data` is always a valid view: read it anew each time rather than keeping it, as the
@@ -44,20 +47,30 @@ export class Tensor<D extends TensorData = Float32Array> {
 export function tensor(data: readonly number[], shape: readonly number[]): Tensor;
 export function tensor<D extends TensorData>(data: D, shape: readonly number[]): Tensor<D>;
 export function tensor(data: TensorData | readonly number[], shape: readonly number[]): Tensor<TensorData> {
-  const elements = (Array.isArray(data) ? floatsOf(data) : data) as TensorData;
-  const made: TensorLike<TensorData> = { data: elements, shape };
-  checkTensor("data", made, dataTypes);
-  return new Tensor(elements, [...shape]);
+  const elements = (isArray(data) ? floatsOf(data) : data) as TensorData;
+  const read = readTensor<TensorData>("data", { data: elements, shape }, dataTypes);
+  return new Tensor(elements, read.shape);
 }
 
-function floatsOf(numbers: readonly unknown[]): Float32Array {
-  const other = numbers.findIndex((n) => typeof n !== "number");
-  if (other >= 0)
-    throw new AttentionError(
-      "ERR_DTYPE",
-      `"data" expected numbers, got ${describe(numbers[other])} in place ${other}`,
-    );
-  return Float32Array.from(numbers as number[]);
+function floatsOf(list: readonly unknown[]): Float32Array {
+  const numbers: number[] = [];
+  try {
+    const { length } = list;
+    for (let i = 0; i < length; i++) {
+      const n = list[i];
+      if (typeof n !== "number")
+        throw new AttentionError("ERR_DTYPE", `"data" expected numbers, got ${describe(n)} in place ${i}`);
+      numbers.push(n);
+    }
+  } catch (cause) {
+    throw unreadable("data", cause);
+  }
+  return Float32Array.from(numbers);
+}
+
+/** A tensor of zeros, for a result. */
+export function zeros(shape: readonly number[], purpose: string = "a result"): Tensor {
+  return new Tensor(allocateFloats(sizeOf(shape), purpose, shape), shape);
 }
 
 const dataTypes = [
@@ -70,6 +83,7 @@ const dataTypes = [
   "Int32Array",
   "Uint32Array",
   "BigInt64Array",
+  "BigUint64Array",
 ] as const;
 
 /** Refuses the shape of an argument that must fit others. */

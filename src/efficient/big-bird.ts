@@ -1,7 +1,8 @@
 import type { MaskPredicate } from "../block-mask.ts";
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { Random } from "../random.ts";
-import { checkNames, checkWhole } from "../validate/options.ts";
+import { checkMost, checkWhole, readOptions } from "../validate/options.ts";
 
 /** Sizes of BigBird's pattern, in blocks. The defaults are those of the paper's base model. */
 export interface BigBirdOptions {
@@ -48,14 +49,15 @@ const names: ReadonlySet<string> = new Set([
  * console.log(mask.count()); // { empty: 3474, full: 622, partial: 0 }
  * ```
  */
-export function bigBird(options: BigBirdOptions): MaskPredicate {
-  checkNames(options, names);
+export function bigBird(given: BigBirdOptions): MaskPredicate {
+  const options = readOptions(given, names);
   const { length, blockSize = 64, globalBlocks = 2, windowBlocks = 3, randomBlocks = 3, seed = 0 } = options;
   checkWhole("length", length);
   checkWhole("blockSize", blockSize, 1);
   checkWhole("randomBlocks", randomBlocks);
   checkWindow(windowBlocks);
   const blocks = Math.ceil(length / blockSize);
+  checkMost("the number of blocks", blocks, MOST_BLOCKS);
   const random = new Random(seed);
   const pattern = {
     blocks,
@@ -71,6 +73,9 @@ export function bigBird(options: BigBirdOptions): MaskPredicate {
     return heads[h]![Math.floor(i / blockSize) * blocks + Math.floor(j / blockSize)] === 1;
   };
 }
+
+/** Each head has a byte for each pair of blocks. */
+const MOST_BLOCKS: number = 2 ** 15;
 
 interface Pattern {
   readonly blocks: number;
@@ -115,7 +120,7 @@ function readGlobal(globalBlocks: number | readonly number[], blocks: number): b
     if (!Number.isInteger(block) || block < 0 || block >= blocks)
       throw new AttentionError(
         "ERR_OPTION",
-        `"globalBlocks" expected numbers of blocks from 0 to ${blocks - 1}, got ${String(block)}`,
+        `"globalBlocks" expected numbers of blocks from 0 to ${blocks - 1}, got ${describe(block)}`,
       );
     isGlobal[block] = true;
   }

@@ -1,3 +1,4 @@
+import { allocateDoubles } from "../allocate.ts";
 import { cosine, logarithm, sine } from "../elementary.ts";
 import type { Random } from "../random.ts";
 
@@ -9,7 +10,7 @@ const TWO_PI = 6.283185307179586;
  * are unbiased for directions that favour none.
  */
 export function gaussian(random: Random, length: number): Float64Array {
-  const values = new Float64Array(length);
+  const values = allocateDoubles(length, "a random matrix");
   for (let n = 0; n < length; n += 2) {
     const radius = Math.sqrt(-2 * logarithm(uniform(random)));
     const angle = TWO_PI * uniform(random);

@@ -1,3 +1,4 @@
+import { allocateFloats } from "../allocate.ts";
 import { Random } from "../random.ts";
 import { Tensor } from "../tensor.ts";
 import { checkWhole } from "../validate/options.ts";
@@ -49,7 +50,7 @@ export function randomProjection(rows: number, columns: number, seed: number = 0
 export function poolingProjection(rows: number, columns: number): Tensor {
   checkWhole("rows", rows, 1);
   checkWhole("columns", columns, rows);
-  const data = new Float32Array(rows * columns);
+  const data = allocateFloats(rows * columns, "a projection");
   for (let p = 0; p < rows; p++) {
     const first = Math.floor((p * columns) / rows);
     const end = Math.floor(((p + 1) * columns) / rows);

@@ -2,7 +2,6 @@ import type { EfficientAttentionResult } from "../calls/efficient-attention.ts";
 import { type LinformerOptions, linformerCall } from "../calls/linformer.ts";
 import { engineFor } from "../default-engine.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { checkSignal } from "../validate/options.ts";
 
 export type { LinformerOptions } from "../calls/linformer.ts";
 
@@ -38,9 +37,9 @@ export async function linformerAttention(
   value: TensorLike,
   options: LinformerOptions,
 ): Promise<EfficientAttentionResult> {
-  checkSignal(options?.signal);
   const { runtime } = engineFor(options);
-  return runtime.run(linformerCall(query, key, value, options, runtime.sizes), options.signal);
+  const call = linformerCall(query, key, value, options, runtime.sizes);
+  return runtime.run(call, call.signal);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { MaskPredicate } from "../block-mask.ts";
 import { AttentionError } from "../errors.ts";
-import { checkNames, checkWhole } from "../validate/options.ts";
+import { checkWhole, readOptions } from "../validate/options.ts";
+import { readWholeVector } from "../validate/vector.ts";
 
 /** Sizes of Longformer's pattern, in tokens. */
 export interface LongformerOptions {
@@ -37,14 +38,15 @@ const names: ReadonlySet<string> = new Set(["window", "dilation", "globalTokens"
  * console.log(mask.count()); // { empty: 3422, full: 436, partial: 238 }
  * ```
  */
-export function longformer(options: LongformerOptions): MaskPredicate {
-  checkNames(options, names);
+export function longformer(given: LongformerOptions): MaskPredicate {
+  const options = readOptions(given, names);
   const { window, dilation = 1, globalTokens = [] } = options;
   checkWhole("window", window);
-  const steps = typeof dilation === "number" ? [dilation] : dilation;
+  const steps = typeof dilation === "number" ? [dilation] : readWholeVector("dilation", dilation);
   for (const step of steps) checkWhole("dilation", step, 1);
-  for (const token of globalTokens) checkWhole("globalTokens", token);
-  const global = new Set(globalTokens);
+  const tokens = readWholeVector("globalTokens", globalTokens);
+  for (const token of tokens) checkWhole("globalTokens", token);
+  const global = new Set(tokens);
   const side = Math.floor(window / 2);
   const perHead = typeof dilation !== "number";
   return (_b, h, i, j) => {

@@ -1,3 +1,4 @@
+import { allocateFloats } from "../allocate.ts";
 import { Random } from "../random.ts";
 import { Tensor } from "../tensor.ts";
 import { checkWhole } from "../validate/options.ts";
@@ -30,7 +31,7 @@ export function orthogonalRandomFeatures(count: number, size: number, seed: numb
   checkWhole("count", count, 1);
   checkWhole("size", size);
   const random = new Random(seed);
-  const features = new Float32Array(count * size);
+  const features = allocateFloats(count * size, "a matrix of features");
   for (let first = 0; size > 0 && first < count; first += size) {
     const rows = Math.min(size, count - first);
     const directions = orthonormalRows(gaussian(random, rows * size), rows, size);

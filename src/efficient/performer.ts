@@ -2,7 +2,6 @@ import type { EfficientAttentionResult } from "../calls/efficient-attention.ts";
 import { type PerformerOptions, performerCall } from "../calls/performer.ts";
 import { engineFor } from "../default-engine.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { checkSignal } from "../validate/options.ts";
 
 export type { PerformerOptions } from "../calls/performer.ts";
 
@@ -44,9 +43,9 @@ export async function performerAttention(
   value: TensorLike,
   options: PerformerOptions,
 ): Promise<EfficientAttentionResult> {
-  checkSignal(options?.signal);
   const { runtime } = engineFor(options);
-  return runtime.run(performerCall(query, key, value, options, runtime.sizes), options.signal);
+  const call = performerCall(query, key, value, options, runtime.sizes);
+  return runtime.run(call, call.signal);
 }
 
 /**

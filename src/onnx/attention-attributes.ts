@@ -1,5 +1,5 @@
 import type { AttentionOptions } from "../calls/attention.ts";
-import { checkChoice, checkNames, checkNumber, checkWhole } from "../validate/options.ts";
+import { checkChoice, checkFloat, checkSoftcap, checkWhole, readOptions } from "../validate/options.ts";
 
 /** Attributes of ONNX's Attention, by ONNX's names. */
 export interface AttentionAttributes {
@@ -50,16 +50,20 @@ const stages = [
   { returnWeights: true },
 ] as const satisfies readonly Scoring[];
 
-/** Checks the attributes and translates those that say how scores are made. */
-export function readAttributes(attributes: AttentionAttributes): Scoring {
-  checkNames(attributes, names);
+/** Reads the attributes; refuses those that do not exist. */
+export function readAttributes(attributes: AttentionAttributes): AttentionAttributes {
+  return readOptions(attributes, names, "attributes");
+}
+
+/** Checks the attributes that say how scores are made, and translates them. */
+export function readScoring(attributes: AttentionAttributes): Scoring {
   const { is_causal = 0, softcap = 0, left_window_size = -1, right_window_size = -1 } = attributes;
   const { scale, softmax_precision, qk_matmul_output_mode: mode } = attributes;
   checkChoice("is_causal", is_causal, [0, 1, false, true]);
-  checkNumber("softcap", softcap, 0);
+  checkSoftcap(softcap);
   checkWhole("left_window_size", left_window_size, -1);
   checkWhole("right_window_size", right_window_size, -1);
-  if (scale !== undefined) checkNumber("scale", scale);
+  if (scale !== undefined) checkFloat("scale", scale);
   if (softmax_precision !== undefined) checkChoice("softmax_precision", softmax_precision, floatTypes);
   if (mode !== undefined) checkChoice("qk_matmul_output_mode", mode, [0, 1, 2, 3]);
   return {

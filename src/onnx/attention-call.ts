@@ -4,10 +4,10 @@ import type { AttentionOptions, AttentionResult } from "../calls/attention.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { checkNames } from "../validate/options.ts";
+import { readOptions } from "../validate/options.ts";
 import { readWholeVector } from "../validate/vector.ts";
 import type { AttentionInputs, AttentionOutputs } from "./attention.ts";
-import { type AttentionAttributes, readAttributes } from "./attention-attributes.ts";
+import { type AttentionAttributes, readAttributes, readScoring } from "./attention-attributes.ts";
 import { type HeadSizes, readHeads } from "./attention-heads.ts";
 import { readMask } from "./attention-mask.ts";
 import { joinSequences, swapMiddle } from "./sequences.ts";
@@ -32,9 +32,10 @@ const names: ReadonlySet<string> = new Set([
 ]);
 
 /** Checks inputs and attributes, by ONNX's names, and translates them. */
-export function planAttention(inputs: AttentionInputs, attributes: AttentionAttributes): PlannedAttention {
-  checkNames(inputs, names);
-  const scoring = readAttributes(attributes);
+export function planAttention(given: AttentionInputs, chosen: AttentionAttributes): PlannedAttention {
+  const inputs = readOptions(given, names, "inputs");
+  const attributes = readAttributes(chosen);
+  const scoring = readScoring(attributes);
   const sizes = readHeads(inputs, attributes);
   const total = sizes.P + sizes.S;
   const mask = readMask(inputs.attn_mask, [sizes.B, sizes.H, sizes.L, total]);

@@ -1,5 +1,6 @@
 // The sizes of ONNX's Attention, from the shapes of its inputs and, in rank 3, the numbers of heads.
 
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
 import { checkWhole } from "../validate/options.ts";
@@ -75,7 +76,7 @@ function checkHeads(attribute: string, given: number | undefined, heads: number,
   if (given === undefined || given === heads) return;
   throw new AttentionError(
     "ERR_OPTION",
-    `"${attribute}" expected the ${heads} heads of "${name}", got ${String(given)}`,
+    `"${attribute}" expected the ${heads} heads of "${name}", got ${describe(given)}`,
   );
 }
 

@@ -2,6 +2,7 @@ import type { MaskLike } from "../attention-options.ts";
 import { shapeError } from "../tensor.ts";
 import { checkTensor, shapeOf, sizeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
 import { broadcastStrides } from "../validate/broadcast.ts";
+import { isBoolean } from "../validate/mask.ts";
 import type { AttentionInputs } from "./attention.ts";
 
 /** A mask over all keys, and how many of them the one that was given speaks of. */
@@ -29,7 +30,7 @@ export function readMask(
 function lengthened(mask: MaskLike, shape: readonly number[], total: number): MaskLike {
   const length = shape.at(-1)!;
   const rows = sizeOf(shape.slice(0, -1));
-  const boolean = mask.data.BYTES_PER_ELEMENT === 1;
+  const boolean = isBoolean(mask);
   const data = boolean ? new Uint8Array(rows * total) : new Float32Array(rows * total).fill(-Infinity);
   for (let row = 0; row < rows; row++)
     data.set(mask.data.subarray(row * length, (row + 1) * length), row * total);

@@ -1,10 +1,9 @@
 import { engineFor } from "../default-engine.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorLike, VectorLike } from "../tensor-like.ts";
-import { checkSignal } from "../validate/options.ts";
 import type { AttentionAttributes } from "./attention-attributes.ts";
 import { planAttention } from "./attention-call.ts";
-import { checkRunOptions, type RunOptions } from "./run-options.ts";
+import { type RunOptions, readRunOptions } from "./run-options.ts";
 
 /** Inputs of ONNX's Attention, by ONNX's names. Absent ones may be left out or `null`. */
 export interface AttentionInputs {
@@ -68,9 +67,9 @@ export function attention(
   attributes: AttentionAttributes = {},
   options: RunOptions = {},
 ): AttentionOutputs {
-  checkRunOptions(options);
+  const { engine } = readRunOptions(options);
   const { query, key, value, scoring, outputs } = planAttention(inputs, attributes);
-  return outputs(engineFor(options).scaledDotProductAttentionSync(query, key, value, scoring));
+  return outputs(engineFor({ engine }).scaledDotProductAttentionSync(query, key, value, scoring));
 }
 
 /**
@@ -98,11 +97,9 @@ export async function attentionAsync(
   attributes: AttentionAttributes = {},
   options: RunOptions = {},
 ): Promise<AttentionOutputs> {
-  checkRunOptions(options);
-  const { signal } = options;
-  checkSignal(signal);
+  const { engine, signal } = readRunOptions(options);
   const { query, key, value, scoring, outputs } = planAttention(inputs, attributes);
   return outputs(
-    await engineFor(options).scaledDotProductAttention(query, key, value, { ...scoring, signal }),
+    await engineFor({ engine }).scaledDotProductAttention(query, key, value, { ...scoring, signal }),
   );
 }

@@ -6,7 +6,7 @@ import type { Call } from "../engine/program.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError, Tensor } from "../tensor.ts";
 import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
-import { checkChoice, checkFloat, checkNames, checkWhole } from "../validate/options.ts";
+import { checkChoice, checkFloat, checkWhole, readOptions } from "../validate/options.ts";
 import { splitHeads } from "./attention-heads.ts";
 import { checkShape } from "./check-shape.ts";
 import type {
@@ -35,32 +35,35 @@ const attributeNames: ReadonlySet<string> = new Set([
 
 /** Checks inputs and attributes, by ONNX's names, and plans the call; nothing is written yet. */
 export function planLinearAttention(
-  inputs: LinearAttentionInputs,
-  attributes: LinearAttentionAttributes,
+  given: LinearAttentionInputs,
+  chosen: LinearAttentionAttributes,
   kernels: KernelSizes,
 ): Call<LinearAttentionOutputs> {
-  checkNames(inputs, inputNames);
+  const inputs = readOptions(given, inputNames, "inputs");
+  const attributes = readOptions(chosen, attributeNames, "attributes");
   checkAttributes(attributes);
   const { scale = 0, update_rule = "gated_delta" } = attributes;
   checkGates(inputs, update_rule);
   const sizes = readSizes(inputs, attributes);
   const { B, L, H, K, E, V } = sizes;
-  const { query, key, value, past_state, erase_gate } = inputs;
-  if (past_state) {
+  const { query, key, value } = inputs;
+  const past_state = inputs.past_state ?? undefined;
+  const erase_gate = inputs.erase_gate ?? undefined;
+  if (past_state !== undefined) {
     checkTensor("past_state", past_state);
     checkShape("past_state", shapeOf(past_state), ["B", "K", "E", "V"], { B, K, E, V });
   }
-  if (erase_gate) {
+  if (erase_gate !== undefined) {
     checkTensor("erase_gate", erase_gate);
     checkShape("erase_gate", shapeOf(erase_gate), ["B", "L", "K*E"], { B, L, "K*E": K * E });
   }
   const rows = (x: TensorLike, heads: number, size: number) => ({ data: x.data, shape: [B, L, heads, size] });
   const terms = {
     layout: "BLHE",
-    state: past_state ?? undefined,
+    state: past_state,
     decay: readDecay(inputs.decay, sizes),
     beta: readBeta(inputs.beta, sizes),
-    eraseGate: erase_gate ? rows(erase_gate, K, E) : undefined,
+    eraseGate: erase_gate && rows(erase_gate, K, E),
     scale: scale === 0 ? undefined : scale,
   } as const;
   const { program, result } = linearAttentionCall(
@@ -75,7 +78,6 @@ export function planLinearAttention(
 }
 
 function checkAttributes(attributes: LinearAttentionAttributes): void {
-  checkNames(attributes, attributeNames);
   const { q_num_heads: H, kv_num_heads: K, update_rule, scale, chunk_size } = attributes;
   if (update_rule !== undefined) checkChoice("update_rule", update_rule, Object.keys(gatesOf));
   checkWhole("q_num_heads", H, 1);
@@ -131,7 +133,7 @@ function readSizes(inputs: LinearAttentionInputs, attributes: LinearAttentionAtt
 }
 
 function readDecay(decay: TensorLike | null | undefined, { B, L, K, E }: Sizes): TensorLike | undefined {
-  if (!decay) return undefined;
+  if (decay === undefined || decay === null) return undefined;
   const width = widthOf("decay", decay, { B, L }, [
     ["K*E", K * E],
     ["K", K],
@@ -141,7 +143,7 @@ function readDecay(decay: TensorLike | null | undefined, { B, L, K, E }: Sizes):
 
 /** One beta for all heads is written out for each. */
 function readBeta(beta: TensorLike | null | undefined, { B, L, K }: Sizes): TensorLike | undefined {
-  if (!beta) return undefined;
+  if (beta === undefined || beta === null) return undefined;
   const width = widthOf("beta", beta, { B, L }, [
     ["K", K],
     ["1", 1],

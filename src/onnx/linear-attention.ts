@@ -1,9 +1,8 @@
 import { engineFor } from "../default-engine.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { checkSignal } from "../validate/options.ts";
 import { planLinearAttention } from "./linear-attention-call.ts";
-import { checkRunOptions, type RunOptions } from "./run-options.ts";
+import { type RunOptions, readRunOptions } from "./run-options.ts";
 
 /** Inputs of ONNX's LinearAttention, by ONNX's names. Absent ones may be left out or `null`. */
 export interface LinearAttentionInputs {
@@ -83,8 +82,7 @@ export function linearAttention(
   attributes: LinearAttentionAttributes,
   options: RunOptions = {},
 ): LinearAttentionOutputs {
-  checkRunOptions(options);
-  const { runtime } = engineFor(options);
+  const { runtime } = engineFor(readRunOptions(options));
   return runtime.runSync(planLinearAttention(inputs, attributes, runtime.sizes));
 }
 
@@ -115,8 +113,7 @@ export async function linearAttentionAsync(
   attributes: LinearAttentionAttributes,
   options: RunOptions = {},
 ): Promise<LinearAttentionOutputs> {
-  checkRunOptions(options);
-  checkSignal(options.signal);
-  const { runtime } = engineFor(options);
-  return runtime.run(planLinearAttention(inputs, attributes, runtime.sizes), options.signal);
+  const run = readRunOptions(options);
+  const { runtime } = engineFor(run);
+  return runtime.run(planLinearAttention(inputs, attributes, runtime.sizes), run.signal);
 }

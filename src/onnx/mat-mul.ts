@@ -3,8 +3,8 @@ import { AttentionError } from "../errors.ts";
 import { shapeError, type Tensor } from "../tensor.ts";
 import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
 import { broadcastShapes } from "../validate/broadcast.ts";
-import { checkNames } from "../validate/options.ts";
-import { checkRunOptions, type RunOptions } from "./run-options.ts";
+import { readOptions } from "../validate/options.ts";
+import { type RunOptions, readRunOptions } from "./run-options.ts";
 
 /** Inputs of ONNX's MatMul, by ONNX's names. */
 export interface MatMulInputs {
@@ -42,8 +42,8 @@ export function matMul(
   attributes: Record<string, never> = {},
   options: RunOptions = {},
 ): MatMulOutputs {
-  const { A, B } = read(inputs, attributes, options);
-  return { Y: engineFor(options).matmulSync(A, B) };
+  const { A, B, engine } = read(inputs, attributes, options);
+  return { Y: engineFor({ engine }).matmulSync(A, B) };
 }
 
 /**
@@ -65,17 +65,16 @@ export async function matMulAsync(
   attributes: Record<string, never> = {},
   options: RunOptions = {},
 ): Promise<MatMulOutputs> {
-  const { A, B } = read(inputs, attributes, options);
-  return { Y: await engineFor(options).matmul(A, B, { signal: options.signal }) };
+  const { A, B, engine, signal } = read(inputs, attributes, options);
+  return { Y: await engineFor({ engine }).matmul(A, B, { signal }) };
 }
 
 const noNames: ReadonlySet<string> = new Set();
 
-function read(inputs: MatMulInputs, attributes: object, options: RunOptions): MatMulInputs {
-  checkNames(inputs, inputNames);
-  checkNames(attributes, noNames);
-  checkRunOptions(options);
-  const { A, B } = inputs;
+function read(inputs: MatMulInputs, attributes: object, options: RunOptions): MatMulInputs & RunOptions {
+  const { A, B } = readOptions(inputs, inputNames, "inputs");
+  readOptions(attributes, noNames, "attributes");
+  const { engine, signal } = readRunOptions(options);
   const [a, b] = [readShape("A", A), readShape("B", B)];
   const depth = a.at(-1)!;
   const own = b.at(-2) ?? b[0]!;
@@ -85,7 +84,7 @@ function read(inputs: MatMulInputs, attributes: object, options: RunOptions): Ma
       `"B" expected K=${depth} as in "A" [${a.join(", ")}], got ${own} in [${b.join(", ")}]`,
     );
   broadcastShapes("B", a.slice(0, -2), b.slice(0, -2));
-  return inputs;
+  return { A, B, engine, signal };
 }
 
 function readShape(name: string, tensor: TensorLike): readonly number[] {

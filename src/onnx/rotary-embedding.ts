@@ -3,9 +3,9 @@ import { AttentionError } from "../errors.ts";
 import { applyRotary } from "../rotary.ts";
 import { Tensor } from "../tensor.ts";
 import { checkTensor, shapeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
-import { checkChoice, checkNames, checkWhole } from "../validate/options.ts";
+import { checkChoice, checkWhole, readOptions } from "../validate/options.ts";
 import { checkShape } from "./check-shape.ts";
-import { checkRunOptions, type RunOptions } from "./run-options.ts";
+import { type RunOptions, readRunOptions } from "./run-options.ts";
 
 /** Inputs of ONNX's RotaryEmbedding, by ONNX's names. Absent ones may be left out or `null`. */
 export interface RotaryEmbeddingInputs {
@@ -56,20 +56,20 @@ const attributeNames: ReadonlySet<string> = new Set(["interleaved", "num_heads",
  * ```
  */
 export function rotaryEmbedding(
-  inputs: RotaryEmbeddingInputs,
-  attributes: RotaryEmbeddingAttributes = {},
+  given: RotaryEmbeddingInputs,
+  chosen: RotaryEmbeddingAttributes = {},
   options: RunOptions = {},
 ): RotaryEmbeddingOutputs {
-  checkNames(inputs, inputNames);
-  checkNames(attributes, attributeNames);
-  checkRunOptions(options);
+  const inputs = readOptions(given, inputNames, "inputs");
+  const attributes = readOptions(chosen, attributeNames, "attributes");
+  const run = readRunOptions(options);
   const { interleaved = 0 } = attributes;
   checkChoice("interleaved", interleaved, [0, 1, false, true]);
   const sizes = readSizes(inputs.X, attributes);
   const { data } = inputs.X;
   const { B, H, L, E, flat } = sizes;
   const [cos, sin] = readTables(inputs, sizes);
-  const engine = engineFor(options);
+  const engine = engineFor(run);
   // In rank 3 the heads of a token lie side by side and share its angles: each token is then an entry of H rows.
   const shape = flat ? [B * L, H, E] : [B, H, L, E];
   const rotated = applyRotary(

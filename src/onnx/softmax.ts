@@ -2,8 +2,8 @@ import { engineFor } from "../default-engine.ts";
 import { AttentionError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
 import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
-import { checkNames } from "../validate/options.ts";
-import { checkRunOptions, type RunOptions } from "./run-options.ts";
+import { readOptions } from "../validate/options.ts";
+import { type RunOptions, readRunOptions } from "./run-options.ts";
 
 /** Inputs of ONNX's Softmax, by ONNX's names. */
 export interface SoftmaxInputs {
@@ -45,8 +45,8 @@ export function softmax(
   attributes: SoftmaxAttributes = {},
   options: RunOptions = {},
 ): SoftmaxOutputs {
-  const { input, axis } = read(inputs, attributes, options);
-  return { output: engineFor(options).softmaxSync(input, { axis }) };
+  const { input, axis, engine } = read(inputs, attributes, options);
+  return { output: engineFor({ engine }).softmaxSync(input, { axis }) };
 }
 
 /**
@@ -67,17 +67,16 @@ export async function softmaxAsync(
   attributes: SoftmaxAttributes = {},
   options: RunOptions = {},
 ): Promise<SoftmaxOutputs> {
-  const { input, axis } = read(inputs, attributes, options);
-  return { output: await engineFor(options).softmax(input, { axis, signal: options.signal }) };
+  const { input, axis, engine, signal } = read(inputs, attributes, options);
+  return { output: await engineFor({ engine }).softmax(input, { axis, signal }) };
 }
 
 function read(inputs: SoftmaxInputs, attributes: SoftmaxAttributes, options: RunOptions) {
-  checkNames(inputs, inputNames);
-  checkNames(attributes, attributeNames);
-  checkRunOptions(options);
-  const { input } = inputs;
+  const { input } = readOptions(inputs, inputNames, "inputs");
+  const { axis } = readOptions(attributes, attributeNames, "attributes");
+  const { engine, signal } = readRunOptions(options);
   checkTensor("input", input);
   if (shapeOf(input).length === 0)
     throw new AttentionError("ERR_SHAPE", '"input" expected at least one dimension, got []');
-  return { input, axis: attributes.axis };
+  return { input, axis, engine, signal };
 }

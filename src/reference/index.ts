@@ -9,6 +9,10 @@ export type {
   LinformerScoreOptions as ReferenceLinformerOptions,
   PerformerScoreOptions as ReferencePerformerOptions,
 } from "../efficient-options.ts";
+export type { StatisticsScoreOptions as ReferenceStatisticsOptions } from "../statistics-options.ts";
+export type { RolloutSettings as ReferenceRolloutOptions } from "../validate/rollout.ts";
+export { attentionRollout } from "./attention-rollout.ts";
+export { attentionStatistics, type ReferenceStatistics } from "./attention-statistics.ts";
 export type { ReferenceStateDict } from "./layer-weights.ts";
 export {
   linearAttention,

@@ -1,6 +1,7 @@
-import type { MaskLike } from "../attention-options.ts";
+import type { MaskLike, ScoreOptions } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { readFloats } from "../validate/floats.ts";
+import { type HeadMask, readHeadMask } from "../validate/head-mask.ts";
 import { checkWhole } from "../validate/options.ts";
 import { combineMasks, type LayerMask } from "./layer-mask.ts";
 import { type LayerWeights, project, type ReferenceStateDict, readLayerWeights } from "./layer-weights.ts";
@@ -8,10 +9,12 @@ import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 import { type ReferenceInput, type ReferenceTensor, zeros } from "./tensor.ts";
 
 /** What a state dict does not say about its layer. */
-export interface ReferenceLayerConfig {
+export interface ReferenceLayerConfig extends Pick<ScoreOptions, "scale" | "relativeBias"> {
   readonly numHeads: number;
   /** Append a key and a value of zeros. Default false. */
   readonly addZeroAttn?: boolean | undefined;
+  /** A query attends to no key but its own and the `window` - 1 before it. Default unbounded. */
+  readonly window?: number | undefined;
 }
 
 /** Options of one pass through the layer. Masks keep this library's polarity: 1 = attend. */
@@ -22,6 +25,8 @@ export interface ReferenceLayerOptions extends LayerMask {
   readonly attnMask?: MaskLike | undefined;
   /** Query i attends to keys 0 to i. */
   readonly causal?: boolean | undefined;
+  /** A factor on what each head gives to the output projection, `[H]` or `[B, H]`: 0 ablates a head. */
+  readonly headMask?: HeadMask | undefined;
   /** Return the weights. Default false. */
   readonly needWeights?: boolean | undefined;
   /** Average the weights over the heads. Default true. */
@@ -82,8 +87,12 @@ export function multiHeadAttention(
 
   const attention = scaledDotProductAttention(splitHeads(q, H), splitHeads(keys, H), splitHeads(values, H), {
     layout: "BLHE",
+    scale: config.scale,
+    relativeBias: config.relativeBias,
+    window: config.window === undefined ? undefined : [config.window - 1, -1],
     ...combineMasks(options, { B, H, L, S, extra }, batched),
   });
+  if (options.headMask !== undefined) scaleHeads(attention.output, readHeadMask(options.headMask, B, H));
   const concatenated = { data: attention.output.data, shape: [B, L, layer.embedDim] };
   const output = project("heads", concatenated, layer.output);
   const result = { output: batched ? output : { ...output, shape: output.shape.slice(1) } };
@@ -107,6 +116,15 @@ function withBatch(name: string, x: ReferenceInput, batched: boolean): Reference
 function splitHeads({ data, shape }: ReferenceTensor, H: number): ReferenceTensor {
   const [B, length, E] = shape as [number, number, number];
   return { data, shape: [B, length, H, E / H] };
+}
+
+/** Multiplies heads, `[B, L, H, D]`, by their factors, `[B, H]`. */
+function scaleHeads({ data, shape }: ReferenceTensor, factors: Float32Array): void {
+  const [, L, H, D] = shape as [number, number, number, number];
+  for (let n = 0; n < data.length; n++) {
+    const [b, h] = [Math.floor(n / (L * H * D)), Math.floor(n / D) % H];
+    data[n]! *= factors[b * H + h]!;
+  }
 }
 
 /** Appends bias_k and bias_v, then the zero key and value, where the layer has them. */

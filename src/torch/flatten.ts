@@ -1,10 +1,12 @@
 // PyTorch's tensors have any number of leading dimensions, and these broadcast; the operator has a batch and heads.
 
+import { allocateFloats } from "../allocate.ts";
 import type { MaskLike } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
 import { checkTensor, shapeOf, sizeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
 import { broadcastShapes, broadcastStrides, indexAt, offsetOf } from "../validate/broadcast.ts";
+import { isBoolean } from "../validate/mask.ts";
 
 export interface FlatHeads {
   /** `[B, H, L, E]`, `[B, K, S, E]`, `[B, K, S, V]`. */
@@ -110,7 +112,9 @@ function expand<D extends Float32Array | Uint8Array>(
   const outer = target.slice(0, -2);
   const strides = broadcastStrides("shape", shape.slice(0, -2), outer);
   const count = sizeOf(outer);
-  const copy = new (data.constructor as new (length: number) => D)(count * matrix);
+  const copy = (
+    isBoolean({ data }) ? new Uint8Array(count * matrix) : allocateFloats(count * matrix, "a copy")
+  ) as D;
   for (let n = 0; n < count; n++) {
     const from = offsetOf(indexAt(n, outer), strides) * matrix;
     copy.set(data.subarray(from, from + matrix), n * matrix);

@@ -5,8 +5,8 @@ import type { ForwardOptions, ForwardResult } from "../multi-head-attention.ts";
 import { checkShape } from "../onnx/check-shape.ts";
 import { swapMiddle } from "../onnx/sequences.ts";
 import { shapeError, Tensor } from "../tensor.ts";
-import { checkTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
-import { checkFlag, checkNames } from "../validate/options.ts";
+import { readTensor, shapeOf, type TensorLike } from "../tensor-like.ts";
+import { checkFlag, readOptions } from "../validate/options.ts";
 import { readAttentionMask, readPaddingMask } from "./masks.ts";
 import type { MultiheadAttention } from "./multihead-attention.ts";
 import type { MultiheadAttentionForwardOptions } from "./multihead-attention-options.ts";
@@ -21,6 +21,7 @@ export interface PlannedForward {
 }
 
 const names: ReadonlySet<string> = new Set([
+  "signal",
   "key_padding_mask",
   "need_weights",
   "attn_mask",
@@ -28,15 +29,20 @@ const names: ReadonlySet<string> = new Set([
   "is_causal",
 ]);
 
+/** Reads the options of a pass, which is stopped by a signal only where it runs asynchronously. */
+export function readForwardOptions<T extends MultiheadAttentionForwardOptions>(options: T): T {
+  return readOptions(options, names);
+}
+
 /** Checks the arguments of a pass by PyTorch's names, and translates them. */
 export function planForward(
   layer: MultiheadAttention,
-  query: TensorLike,
-  key: TensorLike,
-  value: TensorLike,
+  [givenQuery, givenKey, givenValue]: readonly [TensorLike, TensorLike, TensorLike],
   options: MultiheadAttentionForwardOptions,
 ): PlannedForward {
-  checkNames(options, names);
+  const query = readTensor("query", givenQuery);
+  const key = givenKey === givenQuery ? query : readTensor("key", givenKey);
+  const value = givenValue === givenQuery ? query : readTensor("value", givenValue);
   const { need_weights = true, average_attn_weights = true, is_causal = false } = options;
   for (const [name, flag] of Object.entries({ need_weights, average_attn_weights, is_causal }))
     checkFlag(name, flag);
@@ -71,7 +77,6 @@ function readSizes(
   key: TensorLike,
   value: TensorLike,
 ) {
-  for (const [name, tensor] of Object.entries({ query, key, value })) checkTensor(name, tensor);
   const shape = shapeOf(query);
   if (shape.length !== 2 && shape.length !== 3) throw shapeError("query", "2 or 3 dimensions", shape);
   const batched = shape.length === 3;

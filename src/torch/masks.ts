@@ -3,7 +3,8 @@
 import type { MaskLike } from "../attention-options.ts";
 import { checkShape } from "../onnx/check-shape.ts";
 import { shapeError } from "../tensor.ts";
-import { checkTensor, shapeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
+import type { ReadTensor } from "../tensor-like.ts";
+import { isBoolean, readMask } from "../validate/mask.ts";
 import type { TorchMask } from "./scaled-dot-product-attention.ts";
 
 export interface MaskSizes {
@@ -14,15 +15,13 @@ export interface MaskSizes {
   readonly batched: boolean;
 }
 
-const types = ["Uint8Array", "Float32Array"] as const;
-
 /** `[B, S]`, unbatched `[S]`, as this library's mask. */
 export function readPaddingMask(mask: TorchMask | null, { B, S, batched }: MaskSizes): MaskLike | undefined {
   if (mask === null) return undefined;
-  checkTensor("key_padding_mask", mask, types);
-  const shape = shapeOf(mask as TensorLike<TensorData>);
+  const read = readMask("key_padding_mask", mask);
+  const { shape } = read;
   checkShape("key_padding_mask", shape, batched ? ["B", "S"] : ["S"], { B, S });
-  return attending(mask, shape);
+  return attending(read, shape);
 }
 
 /** `[L, S]` or `[B * H, L, S]` as this library's mask. */
@@ -31,8 +30,8 @@ export function readAttentionMask(
   { B, H, L, S, batched }: MaskSizes,
 ): MaskLike | undefined {
   if (mask === null) return undefined;
-  checkTensor("attn_mask", mask, types);
-  const shape = shapeOf(mask as TensorLike<TensorData>);
+  const read = readMask("attn_mask", mask);
+  const { shape } = read;
   if (shape.length !== 2 && shape.length !== 3) throw shapeError("attn_mask", "[L, S] or [B*H, L, S]", shape);
   const heads = batched ? "B*H" : "H";
   checkShape("attn_mask", shape, shape.length === 2 ? ["L", "S"] : [heads, "L", "S"], {
@@ -41,12 +40,12 @@ export function readAttentionMask(
     L,
     S,
   });
-  return attending(mask, shape.length === 2 ? shape : [B, H, L, S]);
+  return attending(read, shape.length === 2 ? shape : [B, H, L, S]);
 }
 
 /** The same mask in this library's polarity: 1 = attend. Additive masks stay as they are. */
-function attending(mask: TorchMask, shape: readonly number[]): MaskLike {
-  if (mask.data.BYTES_PER_ELEMENT !== 1) return { data: mask.data, shape } as MaskLike;
+function attending(mask: ReadTensor<Uint8Array | Float32Array>, shape: readonly number[]): MaskLike {
+  if (!isBoolean(mask)) return { data: mask.data, shape } as MaskLike;
   const data = Uint8Array.from(mask.data as Uint8Array, (ignore) => (ignore === 0 ? 1 : 0));
   return { data, shape };
 }

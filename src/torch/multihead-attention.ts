@@ -1,11 +1,11 @@
 import type { CallOptions } from "../calls/call-options.ts";
 import type { Engine } from "../engine.ts";
-import { checkDivides, type StateDict } from "../layer/weights.ts";
+import { checkDivides, type StateDict, takeStateDict } from "../layer/weights.ts";
 import { type ForwardResult, MultiHeadAttention } from "../multi-head-attention.ts";
 import type { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { checkFlag, checkNames, checkNumber, checkSignal, checkWhole } from "../validate/options.ts";
-import { planForward } from "./forward.ts";
+import { checkFlag, checkNumber, checkWhole, readOptions } from "../validate/options.ts";
+import { planForward, readForwardOptions } from "./forward.ts";
 import type {
   MultiheadAttentionForwardOptions,
   MultiheadAttentionOptions,
@@ -59,8 +59,8 @@ export class MultiheadAttention {
    *
    * @throws AttentionError `ERR_OPTION` for sizes that are no positive whole numbers or heads that do not divide
    */
-  constructor(embed_dim: number, num_heads: number, options: MultiheadAttentionOptions = {}) {
-    checkNames(options, optionNames);
+  constructor(embed_dim: number, num_heads: number, given: MultiheadAttentionOptions = {}) {
+    const options = readOptions(given, optionNames);
     const {
       dropout = 0,
       bias = true,
@@ -120,14 +120,15 @@ export class MultiheadAttention {
    */
   load_state_dict(state_dict: StateDict): void {
     const { embed_dim, kdim, vdim } = this;
-    checkStateDict(state_dict, {
+    const state = takeStateDict(state_dict, '"state_dict"');
+    checkStateDict(state, {
       embed_dim,
       kdim,
       vdim,
       bias: this.#bias,
       add_bias_kv: this.#add_bias_kv,
     });
-    this.#layer = MultiHeadAttention.fromStateDict(state_dict, {
+    this.#layer = MultiHeadAttention.fromStateDict(state, {
       numHeads: this.num_heads,
       addZeroAttn: this.#add_zero_attn,
       engine: this.#engine,
@@ -150,7 +151,7 @@ export class MultiheadAttention {
     value: TensorLike,
     options: MultiheadAttentionForwardOptions = {},
   ): [attn_output: Tensor, attn_output_weights: Tensor | undefined] {
-    const pass = planForward(this, query, key, value, options);
+    const pass = planForward(this, [query, key, value], readForwardOptions(options));
     return pass.outputs(this.#layer.forwardSync(pass.query, pass.key, pass.value, pass.options));
   }
 
@@ -174,10 +175,10 @@ export class MultiheadAttention {
     query: TensorLike,
     key: TensorLike,
     value: TensorLike,
-    { signal, ...options }: MultiheadAttentionForwardOptions & Pick<CallOptions, "signal"> = {},
+    options: MultiheadAttentionForwardOptions & Pick<CallOptions, "signal"> = {},
   ): Promise<[attn_output: Tensor, attn_output_weights: Tensor | undefined]> {
-    checkSignal(signal);
-    const pass = planForward(this, query, key, value, options);
+    const { signal, ...rest } = readForwardOptions(options);
+    const pass = planForward(this, [query, key, value], rest);
     const result: Promise<ForwardResult> = this.#layer.forward(pass.query, pass.key, pass.value, {
       ...pass.options,
       signal,

@@ -1,5 +1,6 @@
 // The parameters PyTorch's nn.MultiheadAttention has, by name and shape, for a check of what is loaded.
 
+import { quoted } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import type { StateDict } from "../layer/weights.ts";
 import { shapeError } from "../tensor.ts";
@@ -18,10 +19,10 @@ export interface ParameterSizes {
 export function checkStateDict(state: StateDict, sizes: ParameterSizes): void {
   const expected = parameterShapes(sizes);
   for (const [name, tensor] of Object.entries(state)) {
-    if (tensor === undefined || tensor === null || name in expected) continue;
+    if (tensor === undefined || tensor === null || Object.hasOwn(expected, name)) continue;
     throw new AttentionError(
       "ERR_OPTION",
-      `"state_dict" has an unexpected "${name}"; expected ${Object.keys(expected).join(", ")}`,
+      `"state_dict" has an unexpected ${quoted(name)}; expected ${Object.keys(expected).join(", ")}`,
     );
   }
   for (const [name, shape] of Object.entries(expected)) {

@@ -1,10 +1,12 @@
+import type { MaskLike } from "../attention-options.ts";
 import type { AttentionOptions } from "../calls/attention.ts";
 import type { CallOptions } from "../calls/call-options.ts";
 import { engineFor } from "../default-engine.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
-import type { TensorLike } from "../tensor-like.ts";
-import { checkFlag, checkNames, checkNumber, checkSignal } from "../validate/options.ts";
+import { readTensor, type TensorLike } from "../tensor-like.ts";
+import { readMask } from "../validate/mask.ts";
+import { checkFlag, checkFloat, checkNumber, readOptions } from "../validate/options.ts";
 import { flattenHeads, flattenMask } from "./flatten.ts";
 
 /** A mask: `Uint8Array` data stands for PyTorch's booleans, `Float32Array` data is added to the scores. */
@@ -54,9 +56,14 @@ export function scaled_dot_product_attention(
   is_causal: boolean = false,
   options: ScaledDotProductAttentionOptions = {},
 ): Tensor {
-  const call = translate(query, key, value, { attn_mask, dropout_p, is_causal, ...options });
-  const engine = engineFor(options);
-  const { output } = engine.scaledDotProductAttentionSync(call.query, call.key, call.value, call.options);
+  const keywords = readOptions(options, names);
+  const call = translate([query, key, value], { attn_mask, dropout_p, is_causal }, keywords);
+  const { output } = engineFor(keywords).scaledDotProductAttentionSync(
+    call.query,
+    call.key,
+    call.value,
+    call.options,
+  );
   return new Tensor(output.data, call.shape);
 }
 
@@ -84,16 +91,16 @@ export async function scaled_dot_product_attention_async(
   is_causal: boolean = false,
   options: ScaledDotProductAttentionOptions = {},
 ): Promise<Tensor> {
-  checkSignal(options.signal);
-  const call = translate(query, key, value, { attn_mask, dropout_p, is_causal, ...options });
-  const { output } = await engineFor(options).scaledDotProductAttention(call.query, call.key, call.value, {
+  const keywords = readOptions(options, names);
+  const call = translate([query, key, value], { attn_mask, dropout_p, is_causal }, keywords);
+  const { output } = await engineFor(keywords).scaledDotProductAttention(call.query, call.key, call.value, {
     ...call.options,
-    signal: options.signal,
+    signal: keywords.signal,
   });
   return new Tensor(output.data, call.shape);
 }
 
-interface Arguments extends ScaledDotProductAttentionOptions {
+interface Arguments {
   readonly attn_mask: TorchMask | null;
   readonly dropout_p: number;
   readonly is_causal: boolean;
@@ -109,26 +116,29 @@ interface Translated {
 
 /** Checks the arguments by PyTorch's names and rules, and gives those of this package. */
 function translate(
-  query: TensorLike,
-  key: TensorLike,
-  value: TensorLike,
-  { attn_mask, dropout_p, is_causal, ...options }: Arguments,
+  [query, key, value]: readonly [TensorLike, TensorLike, TensorLike],
+  { attn_mask: mask, dropout_p, is_causal }: Arguments,
+  { scale, enable_gqa = false }: ScaledDotProductAttentionOptions,
 ): Translated {
-  checkNames(options, names);
-  const { scale, enable_gqa = false } = options;
   checkFlag("is_causal", is_causal);
   checkFlag("enable_gqa", enable_gqa);
   checkNumber("dropout_p", dropout_p);
   if (dropout_p !== 0)
     throw new AttentionError("ERR_OPTION", `"dropout_p" expected 0, as this is inference, got ${dropout_p}`);
-  if (is_causal && attn_mask)
+  if (is_causal && mask !== null)
     throw new AttentionError("ERR_OPTION", '"attn_mask" cannot be combined with "is_causal"');
-  if (scale !== undefined && scale !== null) checkNumber("scale", scale);
-  const heads = flattenHeads(query, key, value, enable_gqa);
+  if (scale !== undefined && scale !== null) checkFloat("scale", scale);
+  const attn_mask = mask === null ? null : readMask("attn_mask", mask);
+  const heads = flattenHeads(
+    readTensor("query", query),
+    readTensor("key", key),
+    readTensor("value", value),
+    enable_gqa,
+  );
   return {
     ...heads,
     options: {
-      mask: attn_mask ? flattenMask(attn_mask, heads.scores) : undefined,
+      mask: attn_mask ? flattenMask(attn_mask as MaskLike, heads.scores) : undefined,
       causal: is_causal,
       scale: scale ?? undefined,
     },

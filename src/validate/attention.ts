@@ -1,8 +1,7 @@
 import type { Layout, MaskLike, ScoreOptions, Similarity } from "../attention-options.ts";
-import { BlockMask } from "../block-mask.ts";
+import { type BlockMask, readBlockMask } from "../block-mask.ts";
 import type { PagedKeys } from "../cache/page-table.ts";
 import { AttentionError } from "../errors.ts";
-import { describe } from "../tensor-like.ts";
 import { type FloatTensor, float32, float32or64, readFloats } from "./floats.ts";
 import { type HeadView, viewHeads } from "./heads.ts";
 import { type SpreadMask, spreadMask } from "./mask.ts";
@@ -10,7 +9,7 @@ import { checkFloat } from "./options.ts";
 import { type PackedSequences, readPacked } from "./packed.ts";
 import { type BucketTable, readRelativeBias } from "./relative-bias.ts";
 import { checkOptions, given, readLengths, readOffsets } from "./score-options.ts";
-import { readVector } from "./vector.ts";
+import { readFloatVector } from "./vector.ts";
 
 /** A checked attention: sizes, tensors as heads of rows, options with their defaults. */
 export interface AttentionProblem {
@@ -93,8 +92,8 @@ export function readScores(
     mask: given(options.mask, (mask) => spreadMask("mask", mask, scores)),
     bias: given(options.bias, (bias) => spreadMask("bias", bias as MaskLike, scores, float32)),
     relativeBias: given(options.relativeBias, (bias) => readRelativeBias(bias, H)),
-    alibiSlopes: given(options.alibiSlopes, (slopes) => readVector("alibiSlopes", slopes, H)),
-    sinks: given(options.sinks, (sinks) => readVector("sinks", sinks, H)),
+    alibiSlopes: given(options.alibiSlopes, (slopes) => readFloatVector("alibiSlopes", slopes, H)),
+    sinks: given(options.sinks, (sinks) => readFloatVector("sinks", sinks, H)),
     causal: causal !== false,
     window,
     lengths,
@@ -105,12 +104,8 @@ export function readScores(
   };
 }
 
-function checkBlockMask(mask: BlockMask, [B, H, L, S]: readonly number[]): BlockMask {
-  if (!(mask instanceof BlockMask))
-    throw new AttentionError(
-      "ERR_DTYPE",
-      `"blockMask" expected what createBlockMask returns, got ${describe(mask)}`,
-    );
+function checkBlockMask(given: BlockMask, [B, H, L, S]: readonly number[]): BlockMask {
+  const mask = readBlockMask(given);
   const fits =
     (mask.B === 1 || mask.B === B) && (mask.H === 1 || mask.H === H) && mask.L === L && mask.S === S;
   if (!fits)
@@ -131,6 +126,22 @@ export type AttentionHeads = Pick<
   "rank" | "B" | "H" | "K" | "L" | "S" | "E" | "V" | "query" | "key" | "value"
 >;
 
+/** The rank of heads of rows. */
+export function checkRank(name: string, { length: rank }: readonly number[]): number {
+  if (rank < 2 || rank > 4)
+    throw new AttentionError("ERR_SHAPE", `"${name}" expected a tensor of rank 2, 3 or 4, got rank ${rank}`);
+  return rank;
+}
+
+/** There are lists with a number for each batch entry, also where entries have no elements. */
+const MOST_ENTRIES: number = 2 ** 24;
+
+/** Refuses more batch entries than there may be. */
+export function checkEntries(name: string, B: number): void {
+  if (B > MOST_ENTRIES)
+    throw new AttentionError("ERR_SHAPE", `"${name}" expected B of at most ${MOST_ENTRIES}, got ${B}`);
+}
+
 /** Checks query, key and value against each other. */
 export function readHeads(
   query: FloatTensor,
@@ -139,14 +150,16 @@ export function readHeads(
   layout: Layout,
   types: readonly string[],
 ): AttentionHeads {
-  const rank = readFloats("query", query, types).shape.length;
-  if (rank < 2 || rank > 4)
-    throw new AttentionError("ERR_SHAPE", `"query" expected a tensor of rank 2, 3 or 4, got rank ${rank}`);
-  const q = viewHeads("query", query, ["B", "H", "L", "E"], layout, rank, {}, types);
+  const rows = readFloats("query", query, types);
+  const rank = checkRank("query", rows.shape);
+  const q = viewHeads("query", rows, ["B", "H", "L", "E"], layout, rank, {});
   const { batch: B, heads: H, length: L, size: E } = q;
-  const k = viewHeads("key", key, ["B", "K", "S", "E"], layout, rank, { B, E }, types);
+  checkEntries("query", B);
+  const keys = readFloats("key", key, types);
+  const k = viewHeads("key", keys, ["B", "K", "S", "E"], layout, rank, { B, E });
   const { heads: K, length: S } = k;
-  const v = viewHeads("value", value, ["B", "K", "S", "V"], layout, rank, { B, K, S }, types);
+  const values = readFloats("value", value, types);
+  const v = viewHeads("value", values, ["B", "K", "S", "V"], layout, rank, { B, K, S });
   if (H > 0 && H % K !== 0)
     throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
   return { rank, B, H, K, L, S, E, V: v.size, query: q, key: k, value: v };

@@ -6,7 +6,7 @@ import { PAGE_TOKENS } from "../cache/page-format.ts";
 import { pageTable } from "../cache/page-table.ts";
 import { AttentionError } from "../errors.ts";
 import type { TensorLike } from "../tensor-like.ts";
-import { type AttentionHeads, type AttentionProblem, readScores } from "./attention.ts";
+import { type AttentionHeads, type AttentionProblem, checkRank, readScores } from "./attention.ts";
 import { float32, readFloats } from "./floats.ts";
 import { type HeadView, headLayout, viewHeads } from "./heads.ts";
 import { checkOptions, readLengths, readOffsets } from "./score-options.ts";
@@ -58,15 +58,14 @@ function lastTokens(cache: CacheState, options: ScoreOptions, L: number): number
 function readQuery(query: TensorLike, cache: CacheState, { layout = "BHLE" }: ScoreOptions): AttentionHeads {
   const { kvHeads: K, headDim: E, valueDim: V } = cache.format;
   const batch = cache.entries.length;
-  const rank = readFloats("query", query, float32).shape.length;
-  if (rank < 2 || rank > 4)
-    throw new AttentionError("ERR_SHAPE", `"query" expected a tensor of rank 2, 3 or 4, got rank ${rank}`);
+  const rows = readFloats("query", query, float32);
+  const rank = checkRank("query", rows.shape);
   if (rank < 4 && batch !== 1)
     throw new AttentionError(
       "ERR_SHAPE",
       `"query" expected rank 4 beside a cache of ${batch} entries, got rank ${rank}`,
     );
-  const q = viewHeads("query", query, ["B", "H", "L", "E"], layout, rank, { B: batch, E }, float32);
+  const q = viewHeads("query", rows, ["B", "H", "L", "E"], layout, rank, { B: batch, E });
   const H = q.heads;
   if (H % K !== 0)
     throw new AttentionError(
@@ -74,11 +73,11 @@ function readQuery(query: TensorLike, cache: CacheState, { layout = "BHLE" }: Sc
       `"query" expected a multiple of the cache's K=${K} heads, got ${H}`,
     );
   const S = cache.length;
-  const rows = (size: number): HeadView => ({
+  const paged = (size: number): HeadView => ({
     ...headLayout("BHLE", [batch, K, S, size]),
     data: nothing,
   });
-  return { rank, B: batch, H, K, L: q.length, S, E, V, query: q, key: rows(E), value: rows(V) };
+  return { rank, B: batch, H, K, L: q.length, S, E, V, query: q, key: paged(E), value: paged(V) };
 }
 
 /** What lies in pages is not here. */

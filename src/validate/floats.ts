@@ -1,4 +1,4 @@
-import { checkTensor, shapeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
+import { type ReadTensor, readTensor, type TensorLike } from "../tensor-like.ts";
 
 /** A tensor of floats. The kernels read float32; the reference reads float64 too, for its own results. */
 export type FloatTensor = TensorLike<Float32Array> | TensorLike<Float64Array>;
@@ -10,12 +10,8 @@ export const float32or64: readonly string[] = ["Float32Array", "Float64Array"];
 /** Checks a float tensor; gives its data and shape, whichever way it spells them. */
 export function readFloats(
   name: string,
-  tensor: FloatTensor,
+  tensor: unknown,
   types: readonly string[] = float32or64,
-): { data: Float32Array | Float64Array; shape: readonly number[] } {
-  checkTensor(name, tensor, types);
-  return {
-    data: tensor.data as Float32Array | Float64Array,
-    shape: [...shapeOf(tensor as TensorLike<TensorData>)],
-  };
+): ReadTensor<Float32Array | Float64Array> {
+  return readTensor<Float32Array | Float64Array>(name, tensor, types);
 }

@@ -1,6 +1,6 @@
 import type { Layout } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
-import { type FloatTensor, readFloats } from "./floats.ts";
+import type { ReadTensor } from "../tensor-like.ts";
 
 /** Sizes and strides of a tensor seen as `[batch, heads, length, size]`, whatever its rank and layout. */
 export interface HeadLayout {
@@ -61,14 +61,12 @@ export function rowOffset(view: HeadLayout, b: number, h: number, i: number): nu
 /** Checks rank and the sizes already known from other arguments, and gives the view. */
 export function viewHeads(
   name: string,
-  tensor: FloatTensor,
+  { data, shape }: ReadTensor<Float32Array | Float64Array>,
   letters: Letters,
   layout: Layout,
   rank: number,
   known: Readonly<Record<string, number>>,
-  types: readonly string[],
 ): HeadView {
-  const { data, shape } = readFloats(name, tensor, types);
   const expected = headShape(layout, letters, rank);
   const fits =
     shape.length === rank && expected.every((letter, d) => (known[letter] ?? shape[d]) === shape[d]);

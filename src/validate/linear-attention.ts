@@ -1,7 +1,6 @@
 import type { Layout } from "../attention-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
-import { shapeOf, type TensorLike } from "../tensor-like.ts";
 import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
 import { type HeadView, headLayout, viewHeads } from "./heads.ts";
 import { checkFloat } from "./options.ts";
@@ -52,11 +51,13 @@ export function readLinearAttention(
   types: readonly string[] = float32or64,
 ): LinearAttentionProblem {
   const { layout = "BHLE", beta, eraseGate } = terms;
-  const q = viewHeads("query", query, ["B", "H", "L", "E"], layout, 4, {}, types);
+  const q = viewHeads("query", readFloats("query", query, types), ["B", "H", "L", "E"], layout, 4, {});
   const { batch: B, heads: H, length: L, size: E } = q;
-  const k = viewHeads("key", key, ["B", "K", "L", "E"], layout, 4, { B, L, E }, types);
+  const keys = readFloats("key", key, types);
+  const k = viewHeads("key", keys, ["B", "K", "L", "E"], layout, 4, { B, L, E });
   const K = k.heads;
-  const v = viewHeads("value", value, ["B", "K", "L", "V"], layout, 4, { B, K, L }, types);
+  const values = readFloats("value", value, types);
+  const v = viewHeads("value", values, ["B", "K", "L", "V"], layout, 4, { B, K, L });
   const V = v.size;
   if (H > 0 && H % K !== 0)
     throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
@@ -66,7 +67,8 @@ export function readLinearAttention(
   const scale = terms.scale ?? 1 / Math.sqrt(E || 1);
   checkFloat("scale", scale);
   const sizes = { B, K, L, E, layout };
-  const viewDecay = terms.decay && shapeOf(terms.decay as TensorLike).length === 3 ? viewNumbers : viewRows;
+  const decay = terms.decay === undefined ? undefined : readFloats("decay", terms.decay, types);
+  const viewDecay = decay?.shape.length === 3 ? viewNumbers : viewRows;
   return {
     B,
     H,
@@ -79,7 +81,7 @@ export function readLinearAttention(
     key: k,
     value: v,
     state: terms.state && readState(terms.state, [B, K, E, V], types),
-    decay: viewDecay("decay", terms.decay, sizes, types),
+    decay: viewDecay("decay", decay as FloatTensor | undefined, sizes, types),
     beta: viewNumbers("beta", beta, sizes, types),
     eraseGate: viewRows("eraseGate", eraseGate, sizes, types),
     scale,
@@ -95,7 +97,8 @@ function viewRows(
   { B, K, L, E, layout }: GateSizes,
   types: readonly string[],
 ): HeadView | undefined {
-  return tensor && viewHeads(name, tensor, ["B", "K", "L", "E"], layout, 4, { B, K, L, E }, types);
+  if (tensor === undefined) return undefined;
+  return viewHeads(name, readFloats(name, tensor, types), ["B", "K", "L", "E"], layout, 4, { B, K, L, E });
 }
 
 /** A gate with one number for each token of each key/value head. */

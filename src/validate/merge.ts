@@ -1,7 +1,10 @@
 import type { Layout } from "../attention-options.ts";
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
-import { describe } from "../tensor-like.ts";
+import { takeTensor, unreadable } from "../tensor-like.ts";
+import { isArray } from "../typed-array.ts";
+import { checkEntries, checkRank } from "./attention.ts";
 import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
 import { type HeadLayout, type HeadView, viewHeads } from "./heads.ts";
 
@@ -15,6 +18,9 @@ export interface PartLike {
 export interface MergeProblem {
   readonly rank: number;
   readonly layout: HeadLayout;
+  /** The shapes of every output, and of every logSumExp. */
+  readonly shape: readonly number[];
+  readonly rows: readonly number[];
   readonly parts: readonly {
     readonly output: Float32Array | Float64Array;
     readonly logSumExp: Float32Array | Float64Array;
@@ -27,40 +33,55 @@ export function readParts(
   layout: Layout,
   types: readonly string[] = float32or64,
 ): MergeProblem {
-  if (!Array.isArray(parts))
+  const taken = takeParts(parts);
+  if (taken.length === 0)
+    throw new AttentionError("ERR_SHAPE", '"parts" expected at least one part, got none');
+  const { shape } = readFloats("parts[0].output", taken[0]!.output, types);
+  const rank = checkRank("parts[0].output", shape);
+  let first: HeadView | undefined;
+  const read = taken.map((part, n) => {
+    const known = first === undefined ? {} : sizesOf(first);
+    const name = `parts[${n}].output`;
+    const rows = readFloats(name, part.output, types);
+    const output = viewHeads(name, rows, ["B", "H", "L", "V"], layout, rank, known);
+    first ??= output;
+    return { output: output.data, logSumExp: readLogSumExp(n, part, output, rank, types) };
+  });
+  const { batch, heads, length } = first!;
+  checkEntries("parts[0].output", batch);
+  return { rank, layout: first!, shape, rows: [batch, heads, length].slice(4 - rank), parts: read };
+}
+
+/** Reads each part once. */
+function takeParts(parts: readonly PartLike[]): PartLike[] {
+  if (!isArray(parts))
     throw new AttentionError(
       "ERR_DTYPE",
       `"parts" expected an array of { output, logSumExp }, got ${describe(parts)}`,
     );
-  if (parts.length === 0)
-    throw new AttentionError("ERR_SHAPE", '"parts" expected at least one part, got none');
-  const rank = readRank(parts[0], types);
-  let first: HeadView | undefined;
-  const read = Array.from(parts as readonly PartLike[], (part, n) => {
-    checkPart(`parts[${n}]`, part);
-    const known = first === undefined ? {} : sizesOf(first);
-    const name = `parts[${n}].output`;
-    const output = viewHeads(name, part.output, ["B", "H", "L", "V"], layout, rank, known, types);
-    first ??= output;
-    return { output: output.data, logSumExp: readLogSumExp(n, part, output, rank, types) };
-  });
-  return { rank, layout: first!, parts: read };
+  const taken: PartLike[] = [];
+  let name = "parts";
+  try {
+    const { length } = parts;
+    for (let n = 0; n < length; n++) {
+      name = `parts[${n}]`;
+      const part = parts[n]!;
+      checkPart(name, part);
+      const { output, logSumExp } = part;
+      taken.push({
+        output: takeTensor(`${name}.output`, output) as FloatTensor,
+        logSumExp: takeTensor(`${name}.logSumExp`, logSumExp) as FloatTensor,
+      });
+    }
+  } catch (cause) {
+    throw unreadable(name, cause);
+  }
+  return taken;
 }
 
 function checkPart(name: string, part: unknown): void {
   if (typeof part !== "object" || part === null)
     throw new AttentionError("ERR_DTYPE", `"${name}" expected { output, logSumExp }, got ${describe(part)}`);
-}
-
-function readRank(part: unknown, types: readonly string[]): number {
-  checkPart("parts[0]", part);
-  const rank = readFloats("parts[0].output", (part as PartLike).output, types).shape.length;
-  if (rank < 2 || rank > 4)
-    throw new AttentionError(
-      "ERR_SHAPE",
-      `"parts[0].output" expected a tensor of rank 2, 3 or 4, got rank ${rank}`,
-    );
-  return rank;
 }
 
 function sizesOf({ batch: B, heads: H, length: L, size: V }: HeadLayout): Record<string, number> {

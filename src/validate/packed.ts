@@ -1,15 +1,17 @@
 // Packed sequences: [total, H, E] with the starts of each, as FlashAttention's varlen interface takes them.
 
 import type { ScoreOptions } from "../attention-options.ts";
+import { largest } from "../cache/largest.ts";
+import { listed } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
 import type { AttentionProblem } from "./attention.ts";
 import { type FloatTensor, readFloats } from "./floats.ts";
 import { type HeadView, headLayout } from "./heads.ts";
-import { checkFloat } from "./options.ts";
+import { checkFloat, readOptions } from "./options.ts";
 import { readRelativeBias } from "./relative-bias.ts";
 import { checkOptions, given, readLengths, readOffsets } from "./score-options.ts";
-import { readVector, readWholeVector } from "./vector.ts";
+import { readFloatVector, readWholeVector } from "./vector.ts";
 
 /** Where each entry's queries and keys start; one number more than there are entries. */
 export interface PackedSequences {
@@ -17,6 +19,7 @@ export interface PackedSequences {
   readonly keyStarts: readonly number[];
 }
 
+const startNames: ReadonlySet<string> = new Set(["query", "key"]);
 const refused = ["layout", "mask", "bias", "blockMask", "returnWeights", "returnScores"] as const;
 
 /** Checks an attention over packed sequences. L and S of the problem are the longest; every entry has its own. */
@@ -39,7 +42,7 @@ export function readPacked(
   if (H > 0 && H % K !== 0)
     throw new AttentionError("ERR_SHAPE", `"key" expected K heads that divide H=${H}, got ${K}`);
   const { similarity = "dot", causal = false, window = [-1, -1], softcap = 0 } = options;
-  const starts = options.cuSeqlens!;
+  const starts = readOptions(options.cuSeqlens!, startNames, "cuSeqlens");
   const queryStarts = readStarts("cuSeqlens.query", starts.query, q.length);
   const keyStarts = readStarts("cuSeqlens.key", starts.key, k.length);
   if (queryStarts.length !== keyStarts.length)
@@ -52,7 +55,7 @@ export function readPacked(
   const B = queryLengths.length;
   const scale = options.scale ?? (similarity === "dot" ? 1 / Math.sqrt(E || 1) : 1);
   checkFloat("scale", scale);
-  const longest = Math.max(0, ...keyLengths);
+  const longest = largest(keyLengths);
   const valid = options.kvLengths === undefined ? keyLengths : readLengths(options.kvLengths, B, longest);
   const lengths = valid.map((length, entry) => Math.min(length, keyLengths[entry]!));
   return {
@@ -60,7 +63,7 @@ export function readPacked(
     B,
     H,
     K,
-    L: Math.max(0, ...queryLengths),
+    L: largest(queryLengths),
     S: longest,
     E,
     V: v.size,
@@ -73,8 +76,8 @@ export function readPacked(
     mask: undefined,
     bias: undefined,
     relativeBias: given(options.relativeBias, (bias) => readRelativeBias(bias, H)),
-    alibiSlopes: given(options.alibiSlopes, (slopes) => readVector("alibiSlopes", slopes, H)),
-    sinks: given(options.sinks, (sinks) => readVector("sinks", sinks, H)),
+    alibiSlopes: given(options.alibiSlopes, (slopes) => readFloatVector("alibiSlopes", slopes, H)),
+    sinks: given(options.sinks, (sinks) => readFloatVector("sinks", sinks, H)),
     causal: causal !== false,
     window,
     lengths,
@@ -113,7 +116,7 @@ function readStarts(
   if (starts.length === 0 || starts[0] !== 0 || starts.at(-1) !== total || !rises)
     throw new AttentionError(
       "ERR_OPTION",
-      `"${name}" expected numbers that rise from 0 to total=${total}, got [${starts.join(", ")}]`,
+      `"${name}" expected numbers that rise from 0 to total=${total}, got ${listed(starts)}`,
     );
   return starts;
 }

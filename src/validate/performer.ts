@@ -1,11 +1,12 @@
+import { describe } from "../describe.ts";
 import { orthogonalRandomFeatures } from "../efficient/orthogonal-random-features.ts";
 import type { PerformerScoreOptions } from "../efficient-options.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
-import { describe } from "../tensor-like.ts";
+import { ReadTensor, takeTensor } from "../tensor-like.ts";
 import { type AttentionHeads, readHeads } from "./attention.ts";
 import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
-import { checkFlag, checkFloat, checkNames, checkNumber, checkWhole } from "./options.ts";
+import { checkFlag, checkFloat, checkWhole, readOptions } from "./options.ts";
 import { checkOptions, readLengths } from "./score-options.ts";
 
 /** A checked call of the Performer's attention. */
@@ -31,7 +32,7 @@ export function readPerformer(
   const { layout = "BHLE", causal = false, epsilon = 1e-6 } = options;
   checkOptions({ layout });
   checkFlag("causal", causal);
-  checkNumber("epsilon", epsilon, 0);
+  checkFloat("epsilon", epsilon, 0);
   const heads = readHeads(query, key, value, layout, types);
   const { B, L, S, E } = heads;
   if (causal && L !== S)
@@ -59,15 +60,13 @@ function readFeatures(
       "ERR_DTYPE",
       `"features" expected a tensor [m, E] or { count, seed }, got ${describe(features)}`,
     );
-  if (!("data" in features)) {
-    checkNames(features, names);
-    checkWhole("features.count", features.count, 1);
-    return {
-      features: orthogonalRandomFeatures(features.count, E, features.seed).data,
-      count: features.count,
-    };
+  const taken = takeTensor("features", features);
+  if (!ReadTensor.is(taken)) {
+    const { count, seed } = readOptions(taken as { count: number; seed?: number }, names, "features");
+    checkWhole("features.count", count, 1);
+    return { features: orthogonalRandomFeatures(count, E, seed).data, count };
   }
-  const { data, shape } = readFloats("features", features, types);
+  const { data, shape } = readFloats("features", taken, types);
   if (shape.length !== 2 || shape[1] !== E || shape[0] === 0)
     throw shapeError("features", `shape [m, E=${E}] of at least one row`, shape);
   return { features: data, count: shape[0]! };

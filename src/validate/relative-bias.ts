@@ -1,7 +1,8 @@
 import type { RelativeBias } from "../attention-options.ts";
+import { logarithm } from "../elementary.ts";
 import { AttentionError } from "../errors.ts";
-import { type FloatTensor, readFloats } from "./floats.ts";
-import { checkNumber } from "./options.ts";
+import { readFloats } from "./floats.ts";
+import { checkFlag, checkMost, checkWhole, readOptions } from "./options.ts";
 
 /** A relative bias whose defaults are filled in. */
 export interface BucketTable {
@@ -36,17 +37,24 @@ export function relativeBucket(
 function distanceBucket(distance: number, buckets: number, maxDistance: number): number {
   const exact = Math.floor(buckets / 2);
   if (distance < exact) return distance;
-  const growth = Math.log(distance / exact) / Math.log(maxDistance / exact);
-  // Where the quotient is a whole number, an engine's logarithms may leave it a last bit short of it.
+  const growth = logarithm(distance / exact) / logarithm(maxDistance / exact);
+  // Where the quotient is a whole number, rounded logarithms may leave it a last bit short of it.
   return Math.min(exact + Math.floor(growth * (buckets - exact) + 1e-9), buckets - 1);
 }
 
+const names: ReadonlySet<string> = new Set(["table", "bidirectional", "maxDistance"]);
+
+/** The table is spread out by distance. */
+const MOST_DISTANCE: number = 2 ** 20;
+
 /** Checks a relative bias for `H` query heads. */
-export function readRelativeBias(bias: RelativeBias, H: number): BucketTable {
-  const { data, shape } = readFloats("relativeBias.table", bias.table as FloatTensor);
+export function readRelativeBias(given: RelativeBias, H: number): BucketTable {
+  const bias = readOptions(given, names, "relativeBias");
+  const { data, shape } = readFloats("relativeBias.table", bias.table);
   const [buckets = 0, heads] = shape;
   const bidirectional = bias.bidirectional ?? true;
   const maxDistance = bias.maxDistance ?? 128;
+  checkFlag("relativeBias.bidirectional", bidirectional);
   if (shape.length !== 2 || heads !== H)
     throw new AttentionError(
       "ERR_SHAPE",
@@ -59,6 +67,7 @@ export function readRelativeBias(bias: RelativeBias, H: number): BucketTable {
       `"relativeBias.table" expected at least ${bidirectional ? 4 : 2} buckets, got ${buckets}`,
     );
   // Up to there each distance has its own bucket, and the logarithm of the formula is not positive.
-  checkNumber("relativeBias.maxDistance", maxDistance, exact + 1);
+  checkWhole("relativeBias.maxDistance", maxDistance, exact + 1);
+  checkMost("relativeBias.maxDistance", maxDistance, MOST_DISTANCE);
   return { data, heads: H, buckets, bidirectional, maxDistance };
 }

@@ -1,9 +1,11 @@
 // Options of an attention that are read alike for batches and for packed sequences.
 
 import type { Layout, ScoreOptions, Similarity } from "../attention-options.ts";
+import { describe, listed } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import type { VectorLike } from "../tensor-like.ts";
-import { checkChoice, checkNumber } from "./options.ts";
+import { isArray } from "../typed-array.ts";
+import { checkChoice, checkSoftcap } from "./options.ts";
 import { readWholeVector } from "./vector.ts";
 
 const causalChoices = [false, true, "top-left", "bottom-right"] as const;
@@ -24,11 +26,14 @@ export function checkOptions({
   if (similarity !== undefined) checkChoice("similarity", similarity, similarities);
   if (causal !== undefined) checkChoice("causal", causal, causalChoices);
   if (returnScores !== undefined) checkChoice("returnScores", returnScores, scoreStages);
-  if (softcap !== undefined) checkNumber("softcap", softcap, 0);
+  if (softcap !== undefined) checkSoftcap(softcap);
   if (window === undefined) return;
-  const isPair = Array.isArray(window) && window.length === 2;
+  const isPair = isArray(window) && window.length === 2;
   if (!isPair || !window.every((n) => Number.isInteger(n) && n >= -1))
-    throw new AttentionError("ERR_OPTION", `"window" expected [left, right] of at least -1, got [${window}]`);
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"window" expected [left, right] of at least -1, got ${isArray(window) ? listed(window) : describe(window)}`,
+    );
 }
 
 /** Reads an option that is there; `null` is there, and wrong. */
@@ -53,10 +58,26 @@ export function readOffsets(
   lengths: readonly number[],
   L: number | readonly number[],
 ): number[] {
-  const offset = options.queryOffset ?? (options.causal === "bottom-right" ? "bottom-right" : 0);
+  const { queryOffset } = options;
+  const offset =
+    queryOffset !== undefined ? queryOffset : options.causal === "bottom-right" ? "bottom-right" : 0;
   if (offset === "bottom-right")
     return lengths.map((length, entry) => length - (typeof L === "number" ? L : L[entry]!));
-  if (typeof offset !== "number") return readWholeVector("queryOffset", offset as VectorLike, lengths.length);
-  if (offset !== 0) readWholeVector("queryOffset", [offset], 1);
-  return new Array<number>(lengths.length).fill(offset);
+  const many = typeof offset === "number" ? [offset] : (offset as VectorLike);
+  const positions = readWholeVector("queryOffset", many, typeof offset === "number" ? 1 : lengths.length);
+  if ((options.alibiSlopes ?? options.window) !== undefined) checkNear(positions);
+  return typeof offset === "number" ? new Array<number>(lengths.length).fill(offset) : positions;
+}
+
+/** Kernels take positions as 32-bit integers, with room to add and subtract: those farther off are taken for this one. */
+const FARTHEST: number = 2 ** 30;
+
+/** Causality does not tell what is far from what is farther; distances do. */
+function checkNear(positions: readonly number[]): void {
+  for (const position of positions)
+    if (Math.abs(position) > FARTHEST)
+      throw new AttentionError(
+        "ERR_OPTION",
+        `"queryOffset" expected -${FARTHEST} to ${FARTHEST} beside "alibiSlopes" or "window", got ${position}`,
+      );
 }

@@ -1,34 +1,39 @@
 import { AttentionError } from "../errors.ts";
-import { shapeError, Tensor } from "../tensor.ts";
-import { checkTensor, shapeOf, sizeOf, type TensorData, type TensorLike } from "../tensor-like.ts";
+import { shapeError, Tensor, zeros } from "../tensor.ts";
+import { readTensor, type TensorData, type TensorLike } from "../tensor-like.ts";
+import { bufferOf, byteOffsetOf } from "../typed-array.ts";
+
+/** Where a result goes: what the caller gets, and the array that is written. */
+export interface Target {
+  readonly tensor: Tensor;
+  readonly data: Float32Array;
+}
 
 /**
- * The tensor a result goes into: a new one, or `out` once it is known to have the right shape and to share no memory
- * with the inputs, which are still read while it is written.
+ * The target of a result: a new tensor, or `out` once it is known to have the right shape and to share no memory with the
+ * inputs, which are still read while it is written.
  */
 export function checkTarget(
   name: string,
   out: TensorLike | undefined,
   shape: readonly number[],
-  inputs: readonly (TensorLike<TensorData> | undefined)[],
-): Tensor {
-  if (out === undefined) return new Tensor(new Float32Array(sizeOf(shape)), shape);
-  checkTensor(name, out);
-  const actual = shapeOf(out);
+  inputs: readonly TensorData[],
+): Target {
+  if (out === undefined) {
+    const tensor = zeros(shape, "the output");
+    return { tensor, data: tensor.data };
+  }
+  const { data, shape: actual } = readTensor(name, out);
   if (actual.length !== shape.length || shape.some((size, d) => size !== actual[d]))
     throw shapeError(name, `shape [${shape.join(", ")}]`, actual);
-  const data = out.data as Float32Array;
   for (const input of inputs) {
-    if (input && overlaps(data, input.data as Float32Array))
+    if (overlaps(data, input))
       throw new AttentionError("ERR_OPTION", `"${name}" shares memory with an input`);
   }
-  return out instanceof Tensor ? out : new Tensor(data, [...shape]);
+  return { tensor: out instanceof Tensor ? out : new Tensor(data, actual), data };
 }
 
-function overlaps(a: Float32Array, b: Float32Array): boolean {
-  return (
-    a.buffer === b.buffer &&
-    a.byteOffset < b.byteOffset + b.byteLength &&
-    b.byteOffset < a.byteOffset + a.byteLength
-  );
+function overlaps(a: TensorData, b: TensorData): boolean {
+  const [from, start] = [byteOffsetOf(a), byteOffsetOf(b)];
+  return bufferOf(a) === bufferOf(b) && from < start + b.byteLength && start < from + a.byteLength;
 }
