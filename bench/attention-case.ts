@@ -39,8 +39,10 @@ export function createAttentionInputs({ B, H, K, L, S, E }: AttentionSize): Atte
   return { query: random(B * H * L * E), key: random(B * K * S * E), value: random(B * K * S * E) };
 }
 
+/** All rows where there are few: the plain algorithm's error, which the tolerance is made of, differs by row up to tenfold. */
 export function expectRows(inputs: AttentionInputs, size: AttentionSize): ExpectedRow[] {
-  return sampleRows(size.B * size.H * size.L, 25).map((row) => expectAttention(inputs, size, row));
+  const count = size.B * size.H * size.L;
+  return sampleRows(count, count <= 128 ? count : 25).map((row) => expectAttention(inputs, size, row));
 }
 
 export function formatSize({ B, H, K, L, S, E, causal }: AttentionSize): string {

@@ -107,6 +107,44 @@ export function expectSoftmax(x: Float32Array, columns: number, row: number): Ex
   });
 }
 
+/** Row `row` of heads, its halves turned by the angles of its position; `cos` and `sin` are `[L, E/2]`. */
+export function expectRotary(
+  x: Float32Array,
+  { cos, sin }: { readonly cos: Float32Array; readonly sin: Float32Array },
+  E: number,
+  row: number,
+): ExpectedRow {
+  const half = E / 2;
+  const angles = (row * half) % cos.length;
+  return expectRow(row * E, (round) => {
+    const out = new Float64Array(E);
+    for (let f = 0; f < half; f++) {
+      const [a, b] = [x[row * E + f], x[row * E + half + f]];
+      const [c, s] = [cos[angles + f], sin[angles + f]];
+      out[f] = round(round(a * c) - round(b * s));
+      out[half + f] = round(round(b * c) + round(a * s));
+    }
+    return out;
+  });
+}
+
+/** Row `row` of attention that is put together from outputs over parts of the keys. */
+export function expectMerge(
+  parts: readonly { readonly output: Float32Array; readonly logSumExp: Float32Array }[],
+  V: number,
+  row: number,
+): ExpectedRow {
+  return expectRow(row * V, (round) => {
+    const weights = Float64Array.from(parts, ({ logSumExp }) => logSumExp[row]);
+    softmaxInPlace(weights, round);
+    const out = new Float64Array(V);
+    parts.forEach(({ output }, i) => {
+      for (let v = 0; v < V; v++) out[v] = round(out[v] + round(weights[i] * output[row * V + v]));
+    });
+    return out;
+  });
+}
+
 /**
  * Token `row` of a layer. Keys and values of all tokens would be products of their own; here the query goes to the tokens
  * instead: q (x W_K') = (q W_K) x', and likewise for the values.

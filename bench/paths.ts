@@ -4,7 +4,8 @@ import path from "node:path";
 /** The project's folder, from wherever this file was compiled to. */
 export const projectRoot: string = findRoot(import.meta.dirname);
 
-export const peakFolder: string = path.join(projectRoot, "build", "peak");
+/** What the benchmarks compile for themselves. */
+export const compiledFolder: string = path.join(projectRoot, "build", "loops");
 
 /** The figures of this Node version; those of `npm run bench` have no prefix. */
 export function resultsFile(prefix = ""): string {

@@ -12,9 +12,8 @@ import { createMatmulCase } from "./matmul-case.ts";
 import { type Candidate, measureInTurn, type Patience } from "./measure.ts";
 import { type Options, readOptions, usage } from "./options.ts";
 import { type Contender, createContenders, type PeakSet } from "./ours.ts";
-import { peakFolder, resultsFile } from "./paths.ts";
-import { compilePeak } from "./peak/compile.ts";
-import { createPeak, type Peak, runsHere } from "./peak/peak.ts";
+import { resultsFile } from "./paths.ts";
+import { createPeak, type Peak } from "./peak/peak.ts";
 import { formatCase, formatMachine } from "./print.ts";
 import { type Shape, shapes } from "./shapes.ts";
 import { createSoftmaxCase } from "./softmax-case.ts";
@@ -88,8 +87,8 @@ function isWanted(text: string, only: readonly string[]): boolean {
 function createPeaks(sets: readonly PeakSet[]): Peaks {
   const peaks: Peaks = {};
   for (const set of sets) {
-    const bytes = compilePeak(set, peakFolder);
-    if (runsHere(bytes)) peaks[set] = createPeak(set, bytes);
+    const peak = createPeak(set);
+    if (peak) peaks[set] = peak;
     else console.error(`${set} kernels: not on this Node version`);
   }
   return peaks;

@@ -7,11 +7,13 @@ import { createEfficientChart } from "./efficient.mjs";
 import { createLengthChart } from "./length.mjs";
 import { createPeersChart } from "./peers.mjs";
 import { imagesFolder, readAllResults, resultsFolder } from "./results.mjs";
+import { createRooflineChart } from "./roofline.mjs";
 import { createShapesChart } from "./shapes.mjs";
 import { createSpeedChart } from "./speed.mjs";
+import { createVersionsChart } from "./versions.mjs";
 
 const [from = resultsFolder, to = imagesFolder] = process.argv.slice(2);
-const { speed, peers, scaling, efficient } = readAllResults(from);
+const { speed, peers, scaling, efficient, roofline, versions } = readAllResults(from);
 const charts = {
   "speed.svg": createSpeedChart(speed),
   "shapes.svg": createShapesChart(speed),
@@ -19,6 +21,8 @@ const charts = {
   "length.svg": createLengthChart(scaling),
   "decode.svg": createDecodeChart(scaling),
   "efficient.svg": createEfficientChart(efficient),
+  "roofline.svg": createRooflineChart(roofline),
+  "versions.svg": createVersionsChart(versions),
 };
 
 fs.mkdirSync(to, { recursive: true });

@@ -19,12 +19,56 @@ const kinds = {
   speed: { prefix: "", command: "npm run bench" },
   peers: { prefix: "peers-", command: "npm run bench:peers" },
   scaling: { prefix: "scaling-", command: "npm run bench:scaling" },
+  soak: { prefix: "soak-", command: "npm run soak" },
 };
 
-/** All figures, by what they are of: `speed`, `peers`, `scaling`, `efficient`, `wide`. */
+/** Every Node version that figures may be of; those of `sides` must be there, the others may. */
+const majors = [20, 22, 24, 26];
+
+/** All figures, by what they are of: `speed`, `peers`, `scaling`, `soak`, `efficient`, `wide`, `roofline`, `versions`, `service`, `responsiveness`. */
 export function readAllResults(folder = resultsFolder) {
   const results = Object.keys(kinds).map((kind) => [kind, readResults(folder, kinds[kind])]);
-  return { ...Object.fromEntries(results), efficient: readEfficient(folder), wide: readWide(folder) };
+  return {
+    ...Object.fromEntries(results),
+    efficient: readEfficient(folder),
+    wide: readWide(folder),
+    roofline: readOfAllVersions(folder, { usual: "roofline-", wide: "roofline-wide-" }),
+    versions: readOfAllVersions(folder, { usual: "", wide: "wide-", peers: "peers-", scaling: "scaling-" }),
+    service: readService(folder),
+    responsiveness: readResponsiveness(folder),
+  };
+}
+
+/**
+ * Whatever was measured on any Node version, in files of these prefixes. A version without the `usual` file is left out, and
+ * so is every other file that is missing.
+ *
+ * @returns {{ machine: object, versions: { major: number, usual: object, [kind: string]: object }[], digest: string }}
+ */
+function readOfAllVersions(folder, prefixes) {
+  const readIfThere = (file) => (fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, "utf8")) : undefined);
+  const versions = majors
+    .map((major) => {
+      const files = Object.entries(prefixes).map(([kind, prefix]) => [
+        kind,
+        readIfThere(path.join(folder, `${prefix}${major}.json`)),
+      ]);
+      return { major, ...Object.fromEntries(files.filter(([, result]) => result !== undefined)) };
+    })
+    .filter(({ usual }) => usual !== undefined);
+  if (versions.length === 0) throw new Error(`no figures ${prefixes.usual}*.json in ${folder}`);
+  const all = versions.flatMap(({ major, ...results }) => Object.values(results));
+  return { machine: checkMachine(all), versions, digest: digestOf(versions) };
+}
+
+/** The figures of the example service under load, which are of one Node version. No chart is made of them. */
+function readService(folder) {
+  return readJson(path.join(folder, "service.json"), "npm --prefix examples/service run load -- --json");
+}
+
+/** What calls notice of one another, of one Node version. */
+function readResponsiveness(folder) {
+  return readJson(path.join(folder, "responsiveness-24.json"), 'npm run bench:responsiveness" on "Node 24');
 }
 
 /** The figures of the wide kernels, which are measured alone: their flag changes how V8 compiles the others. */
@@ -48,10 +92,16 @@ function readEfficient(folder) {
  */
 function readResults(folder, kind) {
   const read = sides.map((side) => ({ ...side, result: readResult(folder, kind, side.major) }));
-  const machines = new Set(read.map(({ result }) => describeMachine(result.machine)));
+  const results = read.map(({ result }) => result);
+  return { machine: checkMachine(results), sides: read, digest: digestOf(results) };
+}
+
+/** The machine that all of them are of. */
+function checkMachine(results) {
+  const machines = new Set(results.map(({ machine }) => describeMachine(machine)));
   if (machines.size > 1)
     throw new Error(`figures of different machines do not compare: ${[...machines].join("; ")}`);
-  return { machine: read[0].result.machine, sides: read, digest: digestOf(read.map(({ result }) => result)) };
+  return results[0].machine;
 }
 
 function digestOf(figures) {
@@ -97,10 +147,24 @@ export function findPeer({ entries }, peer, threads) {
   );
 }
 
+/** The package's entry on one thread of every Node version and kernel set that there are figures of. */
+export function listVersions(versions, name) {
+  return versions.flatMap(({ major, usual, wide }) =>
+    kernelSets.flatMap((kernels) => {
+      const work = findCase({ result: (kernels === "wide" ? wide : usual) ?? { cases: [] } }, name);
+      const entry = work && findOurs({ kernels }, work, 1);
+      return entry ? [{ major, kernels, work, entry }] : [];
+    }),
+  );
+}
+
 /** The entry of a JavaScript baseline. */
 export function findBaseline({ entries }, group) {
   return entries.find((entry) => entry.group === group);
 }
+
+/** The kernel sets in the order in which they are shown. */
+export const kernelSets = ["strict", "relaxed", "wide"];
 
 export function describeMachine({ cpu, cores, memoryGiB, platform }) {
   return `${cpu}, ${cores} cores, ${Math.round(memoryGiB)} GiB, ${platform}`;
