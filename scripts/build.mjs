@@ -5,6 +5,8 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
+import { minifySync } from "rolldown/utils";
+import { bundleCommandLine } from "./bundle-cli.mjs";
 import { writeKernels, writeParameters } from "./generate-bindings.mjs";
 import { writeTiles } from "./generate-tiles.mjs";
 import { KERNEL_SETS, sizesOf } from "./kernel-sets.mjs";
@@ -19,18 +21,20 @@ buildKernels(debug ? [...KERNEL_SETS, "debug"] : KERNEL_SETS);
 writeParameters("assembly/parameters.ts", "src/engine/generated/parameters.ts");
 writeKernels(KERNEL_SETS, "build/kernels", "src/engine/generated/kernels.ts");
 if (process.argv.includes("--clean")) fs.rmSync("dist", { recursive: true, force: true });
-// The baselines first: the command line, which times them beside us, resolves their types in dist.
-run(bin("tsc"), "-p", "bench/baselines");
 run(bin("tsc"), "-p", "tsconfig.json");
 // Once more without comments: they stay in the declarations, and are a seventh of the package in the code.
 const codeAlone = ["--declaration", "false", "--isolatedDeclarations", "false", "--removeComments"];
 run(bin("tsc"), "-p", "tsconfig.json", ...codeAlone);
 dropInnerDeclarations();
+dropWhitespace();
 fs.mkdirSync("dist/kernels", { recursive: true });
 // The wide kernels are of no use without the flag that the engine sets for them: they have no file of their own.
 for (const set of ["strict", "relaxed"])
   fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
-if (fs.existsSync("dist/cli/main.js")) fs.chmodSync("dist/cli/main.js", 0o755);
+// The command line times these beside us, and takes those of their functions that it calls into its bundle.
+run(bin("tsc"), "-p", "bench/baselines");
+await bundleCommandLine();
+fs.chmodSync("dist/cli/main.js", 0o755);
 
 /** Compiling the kernels takes seconds: only when a source, the compiler or its settings changed. */
 function buildKernels(targets) {
@@ -41,6 +45,21 @@ function buildKernels(targets) {
     if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, "utf8") === stamp) continue;
     run(process.execPath, "node_modules/assemblyscript/bin/asc.js", "--target", target);
     fs.writeFileSync(stampFile, stamp);
+  }
+}
+
+/** Indentation is a twentieth of the package. Names stay: stack traces show them. */
+function dropWhitespace() {
+  const files = fs.readdirSync("dist", { recursive: true }).filter((name) => name.endsWith(".js"));
+  for (const name of files) {
+    const file = path.join("dist", name);
+    const { code, errors } = minifySync(file, fs.readFileSync(file, "utf8"), {
+      module: true,
+      compress: false,
+      mangle: false,
+    });
+    if (errors.length > 0) throw new Error(`${file}: ${errors[0].message}`);
+    fs.writeFileSync(file, code);
   }
 }
 
@@ -58,7 +77,7 @@ function dropInnerDeclarations() {
   }
   for (const file of fs.readdirSync("dist", { recursive: true })) {
     const name = path.join("dist", file);
-    const inner = name.endsWith(".d.ts") && !reached.has(name) && !file.startsWith("baselines");
+    const inner = name.endsWith(".d.ts") && !reached.has(name);
     if (inner) fs.rmSync(name);
   }
 }

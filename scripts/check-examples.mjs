@@ -2,7 +2,8 @@
 //   node scripts/check-examples.mjs [files...]   default: all; with files, what their examples print is shown
 //
 // Examples are the ```ts blocks of README.md, of the Markdown in docs/ and examples/, and of the docstrings in src/,
-// and the programs examples/*.ts. Each is a module of its own that imports "wasm-attention" by name, as a user's would.
+// and the programs examples/*.ts; what has a package.json of its own is left to its own checks. Each is a module of its
+// own that imports "wasm-attention" by name, as a user's would.
 // A block that opens with ```ts no-run is only compiled.
 //
 // In a block, a comment behind a console.log says what that call prints:
@@ -46,13 +47,17 @@ function findExamples(only) {
   return [...documents.filter(chosen).flatMap(blocksOf), ...programs.filter(chosen).map(program)];
 }
 
+/** Files of a folder, but for what is generated, and for packages of their own, with their own dependencies and checks. */
 function list(folder, end) {
   if (!fs.existsSync(folder)) return [];
-  return fs
-    .readdirSync(folder, { recursive: true })
-    .map((name) => slashes(path.join(folder, name)))
-    .filter((file) => file.endsWith(end) && !/\/(node_modules|generated)\//.test(file))
-    .sort();
+  const entries = fs.readdirSync(folder, { withFileTypes: true });
+  const found = entries.flatMap((entry) => {
+    const file = slashes(path.join(folder, entry.name));
+    if (!entry.isDirectory()) return file.endsWith(end) ? [file] : [];
+    const isApart = entry.name === "generated" || fs.existsSync(path.join(file, "package.json"));
+    return isApart ? [] : list(file, end);
+  });
+  return found.sort();
 }
 
 function slashes(file) {

@@ -10,7 +10,13 @@ import { readAllResults, readDigest } from "../bench/charts/results.mjs";
 import { decode } from "./figures/decode.mjs";
 import { efficientRegions } from "./figures/efficient.mjs";
 import { peers } from "./figures/peers.mjs";
+import { responsiveness } from "./figures/responsiveness.mjs";
+import { rooflineRegions } from "./figures/roofline.mjs";
+import { runtimes } from "./figures/runtimes.mjs";
+import { serviceRegions } from "./figures/service.mjs";
+import { soak } from "./figures/soak.mjs";
 import { chart, table } from "./figures/speed.mjs";
+import { nodeVersions } from "./figures/versions.mjs";
 import { wide } from "./figures/wide.mjs";
 
 /** What each region of each file says, by its name. */
@@ -18,6 +24,10 @@ const documents = {
   "README.md": { chart, table, peers, wide },
   "docs/kv-cache.md": { decode },
   "docs/efficient-attention.md": efficientRegions,
+  "docs/performance.md": { ...rooflineRegions, "node-versions": nodeVersions },
+  "docs/operations.md": { ...serviceRegions, responsiveness },
+  "docs/memory.md": { soak },
+  "docs/package.md": { runtimes },
 };
 
 const { values: options } = parseArgs({

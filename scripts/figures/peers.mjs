@@ -119,6 +119,7 @@ function isFastest(work, entry) {
   return entry.giga.best === Math.max(...rivals.map(({ giga }) => giga.best));
 }
 
-function formatRatio(ratio) {
+/** How many times as fast; less than as fast with two digits. */
+export function formatRatio(ratio) {
   return ratio < 0.95 ? ratio.toFixed(2) : formatTimes(ratio);
 }
