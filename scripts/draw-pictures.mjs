@@ -5,11 +5,12 @@ import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { drawMasks } from "./pictures/masks.mjs";
+import { drawPositions } from "./pictures/positions.mjs";
 
 const images = path.join(import.meta.dirname, "..", "docs", "images");
 const { values: options } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 
-const folders = { masks: drawMasks() };
+const folders = { masks: drawMasks(), positions: drawPositions() };
 
 for (const [folder, pictures] of Object.entries(folders)) {
   fs.mkdirSync(path.join(images, folder), { recursive: true });

@@ -15,9 +15,18 @@ const NOTE_WIDTH = 5.7;
 
 /**
  * A panel is one matrix: `code` and `note` stand above it, `cells` are its values in rows, `position` is the position of
- * query 0 where the picture marks each query's own. `range` are the values of the faintest and the strongest shade.
+ * query 0 where the picture marks each query's own. `range` are the values of the faintest and the strongest shade. `across` and
+ * `down` name the columns and the rows where these are no keys and queries, and the figure has a
+ * `description`.
  */
-export function drawMatrices({ title, legend: scale, panels, columns = panels.length, cell = 20 }) {
+export function drawMatrices({
+  title,
+  description,
+  legend: scale,
+  panels,
+  columns = panels.length,
+  cell = 20,
+}) {
   const parts = [];
   const widths = Array.from({ length: columns }, (_, column) =>
     Math.max(...panels.filter((_, n) => n % columns === column).map((panel) => panelWidth(panel, cell))),
@@ -37,8 +46,8 @@ export function drawMatrices({ title, legend: scale, panels, columns = panels.le
   width = Math.ceil(Math.max(width, legend.width + LEFT + 2 * MARGIN));
   parts.push(`<g transform="translate(${MARGIN + LEFT},${top})">`, ...legend.parts, "</g>");
   const height = top + LEGEND;
-  const description = panels.map(describe).join(" ");
-  return [...openPicture({ title, description, width, height }), ...parts, "</svg>", ""].join("\n");
+  const words = description ?? panels.map(describe).join(" ");
+  return [...openPicture({ title, description: words, width, height }), ...parts, "</svg>", ""].join("\n");
 }
 
 function panelWidth({ code, note, cells }, cell) {
@@ -56,14 +65,14 @@ function panelHeight({ cells, strip }, cell) {
 }
 
 function drawPanel(panel, cell) {
-  const { code, note, cells, strip, lines, blockMask } = panel;
+  const { code, note, cells, strip, lines, blockMask, across = "keys", down = "queries" } = panel;
   const [height, width] = [cells.length, cells[0].length];
   const top = ABOVE + (strip ? STRIP : 0);
   const parts = [
     `<text class="code" x="${LEFT}" y="12">${escapeText(code)}</text>`,
     `<text x="${LEFT}" y="28">${escapeText(note)}</text>`,
-    `<text x="${LEFT}" y="46">keys</text>`,
-    `<text class="middle" transform="translate(10,${round(top + (height * cell) / 2)}) rotate(-90)">queries</text>`,
+    `<text x="${LEFT}" y="46">${across}</text>`,
+    `<text class="middle" transform="translate(10,${round(top + (height * cell) / 2)}) rotate(-90)">${down}</text>`,
   ];
   if (strip) parts.push(...drawStrip(strip, cell));
   // Numbers beside every cell, or every block.
