@@ -15,7 +15,7 @@ import { rooflineRegions } from "./figures/roofline.mjs";
 import { runtimes } from "./figures/runtimes.mjs";
 import { serviceRegions } from "./figures/service.mjs";
 import { soak } from "./figures/soak.mjs";
-import { chart, table } from "./figures/speed.mjs";
+import { chart, reached, reading, table } from "./figures/speed.mjs";
 import { nodeVersions } from "./figures/versions.mjs";
 import { wide } from "./figures/wide.mjs";
 
@@ -24,7 +24,8 @@ const documents = {
   "README.md": { chart, table, peers, wide },
   "docs/kv-cache.md": { decode },
   "docs/efficient-attention.md": efficientRegions,
-  "docs/performance.md": { ...rooflineRegions, "node-versions": nodeVersions },
+  "docs/kernels.md": { reached },
+  "docs/performance.md": { reading, ...rooflineRegions, "node-versions": nodeVersions },
   "docs/operations.md": { ...serviceRegions, responsiveness },
   "docs/memory.md": { soak },
   "docs/package.md": { runtimes },
