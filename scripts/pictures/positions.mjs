@@ -147,7 +147,7 @@ function alibiHeads() {
     title: "ALiBi: weights where all keys are alike",
     description:
       "With slope 0.5 a query looks at the last few tokens, with 0.125 at some ten, with 0.0039 at all alike.",
-    heads: drawn.map((head) => `head ${head}, slope ${slopes[head]}`),
+    heads: drawn.map((head) => `head ${head}, slope 1/${1 / slopes[head]}`),
     columns: drawn.length,
     cellSize: 10,
     domain: [0, 0.4],

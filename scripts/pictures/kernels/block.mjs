@@ -100,8 +100,8 @@ export function onlineSoftmax() {
     title: "The online softmax of one query over eight blocks of keys",
     description:
       "The running maximum is that of all scores so far. Where a block raises it, the sums so far are multiplied by a factor below 1; elsewhere by exactly 1.",
-    width: 420,
-    height: 270,
+    width: 355,
+    height: 260,
     legend: [
       { colour: "grey", text: "scores", dots: true },
       { colour: "orange", text: "maximum so far, m" },
@@ -110,7 +110,7 @@ export function onlineSoftmax() {
     plots: [
       {
         code: "scores, block by block",
-        note: "where a block raises m, what was summed is multiplied by e^(m − m′)",
+        note: "where m rises, what was summed shrinks by e^(m − m′)",
         x,
         y: { domain: [-5, 5], ticks: [-4, -2, 0, 2, 4] },
         rules: blocks,
@@ -121,7 +121,7 @@ export function onlineSoftmax() {
       },
       {
         code: "denominator after each block",
-        note: "relative to the maximum so far: it never overflows",
+        note: "relative to the maximum so far",
         x,
         y: { domain: [0, highest], ticks: [0, highest / 2, highest] },
         rules: blocks.map(({ at }) => ({ at })),
