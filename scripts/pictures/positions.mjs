@@ -27,7 +27,7 @@ function sinusoidal() {
     description:
       "The first columns change from one position to the next, the last hardly at all. Products are largest on the diagonal and fall with the distance.",
     legend: "value",
-    cell: 10,
+    cell: 9,
     panels: [
       {
         code: "sinusoidalPositions(24, 32)",
@@ -39,7 +39,7 @@ function sinusoidal() {
       },
       {
         code: "p · q",
-        note: "of positions p and q, divided by the largest, 16",
+        note: "of positions p and q, divided by 16",
         cells: rows(products.data, length).map((row) => row.map((product) => product / (size / 2))),
         range: [-1, 1],
         across: "positions",
@@ -149,7 +149,7 @@ function alibiHeads() {
       "With slope 0.5 a query looks at the last few tokens, with 0.125 at some ten, with 0.0039 at all alike.",
     heads: drawn.map((head) => `head ${head}, slope 1/${1 / slopes[head]}`),
     columns: drawn.length,
-    cellSize: 10,
+    cellSize: 8,
     domain: [0, 0.4],
     colors: "blues",
   });
@@ -188,6 +188,7 @@ function buckets() {
     title: "T5's buckets: which number of the table a distance takes",
     description:
       "In both directions, 16 buckets on either side, 8 of them for one distance each. In one direction 32 buckets for keys before the query, 16 of them for one distance each, and bucket 0 for all keys after it.",
+    width: 310,
     legend: [{ colour: "blue", text: "32 buckets, maxDistance 128" }],
     plots: [plot(true, "bucket by distance; encoders"), plot(false, "bucket by distance; decoders")],
   });
