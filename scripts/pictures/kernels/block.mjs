@@ -72,7 +72,8 @@ export function block() {
         every: 4,
         look: (i) => (i < ROWS ? "plus soft" : "on faint"),
       }),
-      text(sums, top + tall + 44, "sums = sums e^(m − m′) + p v"),
+      text(sums, top + tall + 44, "sums = sums e^(m − m′)"),
+      text(sums, top + tall + 59, "+ p v"),
       text(keys, top + tall + 44, "orange: one register tile"),
     ],
   });
