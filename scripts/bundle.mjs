@@ -20,7 +20,10 @@ export async function bundle(modules, target) {
     sources: path.resolve("src"),
     commands: path.resolve("src/cli"),
   };
-  const input = { ...libraryEntries(folders.modules), [COMMAND_LINE]: path.join(folders.commands, "main.ts") };
+  const input = {
+    ...libraryEntries(folders.modules),
+    [COMMAND_LINE]: path.join(folders.commands, "main.ts"),
+  };
   const build = await rolldown({
     input,
     // The library asks for Node's modules at run time; the command line, and it alone, imports them.
@@ -32,8 +35,12 @@ export async function bundle(modules, target) {
   const { output } = await build.write({
     dir: target,
     format: "esm",
-    // Stack traces show names, so these stay. What goes is white space.
-    minify: { compress: false, mangle: false, codegen: { removeWhitespace: true } },
+    // Stack traces and errors show the names of functions and classes: these stay.
+    minify: {
+      compress: { target: "es2022", keepNames: { function: true, class: true } },
+      mangle: { toplevel: false, keepNames: true },
+      codegen: { removeWhitespace: true },
+    },
     minifyInternalExports: false,
     comments: { annotation: true, legal: false, jsdoc: false },
     chunkFileNames: (chunk) => chunkFileName(chunk, folders),

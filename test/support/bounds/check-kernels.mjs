@@ -4,12 +4,12 @@
 //
 //   CHECK_KERNELS=wide   the wide kernels stand in for the relaxed ones; else they run only where V8 widens them
 import { createRequire } from "node:module";
-import { kernelPieces, kernelSizes } from "../../../dist/engine/generated/kernels.js";
-import { parameterWords, parameterWriters } from "../../../dist/engine/generated/parameters.js";
-import { LinearMemory } from "../../../dist/engine/linear-memory.js";
-import { Program } from "../../../dist/engine/program.js";
-import { Runtime } from "../../../dist/engine/runtime.js";
-import { Engine } from "../../../dist/engine.js";
+import { kernelPieces, kernelSizes } from "../../../build/modules/engine/generated/kernels.js";
+import { parameterWords, parameterWriters } from "../../../build/modules/engine/generated/parameters.js";
+import { LinearMemory } from "../../../build/modules/engine/linear-memory.js";
+import { Program } from "../../../build/modules/engine/program.js";
+import { Runtime } from "../../../build/modules/engine/runtime.js";
+import { Engine } from "../../../build/modules/engine.js";
 import { checkInstances } from "./checked-instance.mjs";
 import { guardModule } from "./guard-module.mjs";
 import { constantsOf, instrument } from "./instrument.mjs";
@@ -164,7 +164,7 @@ function checkWorkers() {
   const checkedWorker = new URL("./checked-worker.mjs", import.meta.url);
   threads.Worker = class extends threads.Worker {
     constructor(file, options) {
-      const ofPool = file instanceof URL && file.href.endsWith("/dist/engine/worker.js");
+      const ofPool = file instanceof URL && file.href.endsWith("/engine/attention-worker.js");
       if (!ofPool) super(file, options);
       else {
         const { buffer } = knownOf(options.workerData.memory).regions;
