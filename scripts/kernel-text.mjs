@@ -21,8 +21,8 @@ export function codesFor(binaries) {
   const codes = [];
   const byFrequency = counts.map((_, byte) => byte).sort((a, b) => counts[b] - counts[a] || a - b);
   for (const [rank, byte] of byFrequency.entries()) {
-    const escape = Math.floor(rank / single);
-    codes[byte] = (escape === 0 ? "" : alphabet[escape - 1]) + alphabet[ESCAPES + (rank % single)];
+    const row = Math.floor(rank / single);
+    codes[byte] = (row === 0 ? "" : alphabet[row - 1]) + alphabet[ESCAPES + (rank % single)];
   }
   return codes;
 }
