@@ -1,7 +1,7 @@
 import type { Execute } from "../command.ts";
 import { misuse, type Values } from "../grammar/option.ts";
 import { tokensThatFit } from "../terminal/heatmap.ts";
-import { visible } from "../terminal/label.ts";
+import { visible } from "../../inspect/heat-map/label.ts";
 import { explore } from "./explore.ts";
 import { toJson } from "./json.ts";
 import type { exploreGrammar } from "./options.ts";

@@ -3,7 +3,7 @@ import { availableParallelism } from "node:os";
 import { bold } from "../terminal/colours.ts";
 import { count, figure, plural, scaled, time } from "../terminal/format.ts";
 import { drawHeatMap, legend } from "../terminal/heatmap.ts";
-import { shorten, visible } from "../terminal/label.ts";
+import { shorten, visible } from "../../inspect/heat-map/label.ts";
 import { type Page, type Row, table, wrap } from "../terminal/table.ts";
 import type { Findings } from "./explore.ts";
 
