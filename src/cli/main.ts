@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+import { nearest } from "../nearest.ts";
 import type { Execute, Outcome, Session } from "./command.ts";
 /** `wasm-attention`: reads the command line, runs it, and turns what goes wrong into one line. */
 import { CommandError } from "./command-error.ts";
 import { commands } from "./commands.ts";
 import { helpOf, overview } from "./grammar/help.ts";
-import { nearest } from "./grammar/nearest.ts";
 import { flagOf, type Grammar, misuse } from "./grammar/option.ts";
 import { readValues } from "./grammar/parse.ts";
 import { packageVersion } from "./package-version.ts";

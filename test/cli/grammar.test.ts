@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
 import { exploreGrammar } from "../../src/cli/explore/options.ts";
 import { helpOf, overview } from "../../src/cli/grammar/help.ts";
-import { nearest } from "../../src/cli/grammar/nearest.ts";
 import { flagOf, type Grammar } from "../../src/cli/grammar/option.ts";
 import { readValues } from "../../src/cli/grammar/parse.ts";
 import { layerGrammar } from "../../src/cli/layer/options.ts";
 import { runGrammar } from "../../src/cli/run/options.ts";
+import { nearest } from "../../src/nearest.ts";
 
 const files = "--query q.npy --key k.npy --value v.npy --out o.npy".split(" ");
 
@@ -20,7 +20,11 @@ describe("readValues", () => {
         prefix: undefined,
         heads: undefined,
         headSize: undefined,
-        head: 0,
+        head: undefined,
+        svg: undefined,
+        png: undefined,
+        colors: undefined,
+        logColors: false,
         causal: false,
         positions: "sinusoidal",
         seed: 0,
@@ -77,7 +81,8 @@ describe("readValues", () => {
 
   test.each([
     [exploreGrammar, ["the", "dog"], 'explore expected one FILE or one text in quotes, got "the" "dog"'],
-    [exploreGrammar, ["--colour"], "unknown option --colour"],
+    [exploreGrammar, ["--zebra"], "unknown option --zebra"],
+    [exploreGrammar, ["--colour"], "unknown option --colour; did you mean --colors?"],
     [exploreGrammar, ["--causl"], "unknown option --causl; did you mean --causal?"],
     [exploreGrammar, ["-x"], "unknown option -x"],
     [exploreGrammar, ["--tokens", "bytes"], '--tokens expected characters, words, subwords, got "bytes"'],
@@ -110,6 +115,8 @@ test("nearest finds what was meant, and nothing where nothing is near", () => {
     ["--qurey", "--query-off", "--causl", "--jsn", "--zebra"].map((name) => nearest(name, names)),
   ).toEqual(["--query", "--query-offset", "--causal", "--json", undefined]);
   expect(nearest("--json", names)).toBe("--json");
+  // One letter for another is no slip.
+  expect(nearest("K", ["B", "H", "L"])).toBeUndefined();
 });
 
 describe("the help", () => {

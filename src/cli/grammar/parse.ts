@@ -4,7 +4,7 @@
  * come from the grammar.
  */
 import { parseArgs } from "node:util";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { flag, flagOf, type Grammar, type Groups, misuse, type Option, type Values } from "./option.ts";
 
 /** Options that every command has. */
