@@ -54,7 +54,8 @@ function openSession({ json, noColor }: { json: boolean; noColor: boolean }): Se
     page: { width: stdout.columns || usualWidth, depth: colourDepth(stdout, env, !noColor) },
     json,
     progress: showProgress(stderr),
-    note: (text) => void stderr.write(`wasm-attention: ${text}\n`),
+    // Over the line of progress, if there is one.
+    note: (text) => void stderr.write(`${stderr.isTTY ? "\r\u001b[K" : ""}wasm-attention: ${text}\n`),
   };
 }
 

@@ -58,6 +58,7 @@ describe("readValues", () => {
     expect(readValues(exploreGrammar, ["--threads", "auto"]).values.threads).toBe("auto");
     expect(readValues(exploreGrammar, ["--", "--causal"])).toMatchObject({ positionals: ["--causal"] });
     expect(readValues(exploreGrammar, ["-"]).positionals).toEqual(["-"]);
+    expect(readValues(exploreGrammar, ["--json", "--json"]).values.json).toBe(true);
   });
 
   test("takes a kind or none, and values that begin with a dash", () => {
@@ -98,7 +99,15 @@ describe("readValues", () => {
     ],
     [exploreGrammar, ["--json=1"], "--json takes no value"],
     [runGrammar, ["--query", "q.npy"], "run expected --key FILE --value FILE --out FILE"],
-    [runGrammar, [...files, "--causal", "bottom-right"], 'run expected options alone, got "bottom-right"'],
+    [
+      runGrammar,
+      [...files, "--causal", "bottom-right"],
+      "--causal bottom-right is written --causal=bottom-right",
+    ],
+    [runGrammar, [...files, "--causal", "down"], 'run expected options alone, got "down"'],
+    [runGrammar, [...files, "--query", "r.npy"], "--query is given twice"],
+    [runGrammar, [...files, "--causal", "--causal=bottom-right"], "--causal is given twice"],
+    [exploreGrammar, ["--heads=2", "--heads", "2"], "--heads is given twice"],
     [runGrammar, [...files, "--causal=no"], '--causal expected top-left, bottom-right, got "no"'],
     [runGrammar, [...files, "--scale", "big"], '--scale expected a number, got "big"'],
     [layerGrammar, [], "layer expected --weights FILE --heads N --input FILE --out FILE"],
