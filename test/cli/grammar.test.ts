@@ -124,6 +124,9 @@ test("nearest finds what was meant, and nothing where nothing is near", () => {
     ["--qurey", "--query-off", "--causl", "--jsn", "--zebra"].map((name) => nearest(name, names)),
   ).toEqual(["--query", "--query-offset", "--causal", "--json", undefined]);
   expect(nearest("--json", names)).toBe("--json");
+  expect(nearest("isCausal", ["causal", "signal"])).toBe("causal");
+  // Nothing is compared with what is far too long.
+  expect(nearest("x".repeat(1e7), names)).toBeUndefined();
   // One letter for another is no slip.
   expect(nearest("K", ["B", "H", "L"])).toBeUndefined();
 });

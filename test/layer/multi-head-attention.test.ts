@@ -645,7 +645,7 @@ describe("errors", () => {
       "an option that does not exist",
       forward({ isCausal: true }),
       "ERR_OPTION",
-      `"isCausal" is no option here; expected ${forwardNames}`,
+      `"isCausal" is no option here (did you mean "causal"?); expected ${forwardNames}`,
     ],
   ];
 
