@@ -615,7 +615,7 @@ describe("what does not fit is refused by ONNX's names", () => {
     ],
     [
       "ERR_OPTION",
-      '"num_heads" is no option here; expected q_num_heads, kv_num_heads, update_rule, scale, chunk_size',
+      '"num_heads" is no option here (did you mean "q_num_heads"?); expected q_num_heads, kv_num_heads, update_rule, scale, chunk_size',
       {},
       { num_heads: 1 },
     ],
