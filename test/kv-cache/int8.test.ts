@@ -12,23 +12,9 @@ import { forEachBackend } from "../support/backends.ts";
 import { plainAttention } from "../support/plain-float32.ts";
 import { changed, type FloatTensor } from "../support/random-tensors.ts";
 import { append, attend, cacheOf } from "./problem.ts";
-import { rounded } from "./rounding.ts";
+import { rounded, roundedQueries } from "./rounding.ts";
 
 const { abs, fround, max } = Math;
-
-/** Row by row: whole multiples of a 32767th of the largest magnitude, ties to even. */
-function roundedQueries({ data, shape }: FloatTensor): FloatTensor {
-  const size = shape.at(-1)!;
-  const out = Float64Array.from(data, (x, n) => {
-    const row = data.subarray(n - (n % size), n - (n % size) + size);
-    const unit = fround(row.reduce((most, y) => max(most, abs(y)), 0) / 32767);
-    const steps = fround(x / unit);
-    const low = Math.floor(steps);
-    const nearest = steps - low === 0.5 ? low + (low % 2 === 0 ? 0 : 1) : Math.round(steps);
-    return unit === 0 ? 0 : nearest * unit;
-  });
-  return { data: Float32Array.from(out), shape };
-}
 
 const sizes: Sizes[] = [
   { H: 1, L: 1, S: 130, E: 64, V: 64 },
