@@ -8,10 +8,10 @@ import { Tensor, zeros } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { readAttention } from "../validate/attention.ts";
 import { readCachedAttention } from "../validate/cached-attention.ts";
-import { float32 } from "../validate/floats.ts";
+import { float32, readFloats } from "../validate/floats.ts";
 import { headLayout, headShape } from "../validate/heads.ts";
 import { readOptions } from "../validate/options.ts";
-import { checkTopK, valueless } from "../validate/statistics.ts";
+import { checkDistances, checkTopK, valueless } from "../validate/statistics.ts";
 import { scoreNames } from "./attention.ts";
 import type { CallOptions } from "./call-options.ts";
 import { cacheOf, type KeyArguments, optionsOf } from "./keys.ts";
@@ -30,6 +30,13 @@ const names: ReadonlySet<string> = new Set([...scoreNames, "topK", "signal", "en
 /** @internal What comes after the query. */
 export type StatisticsArguments = KeyArguments<TensorLike | undefined, StatisticsOptions>;
 
+/** Key and value, each of them read once. */
+function readKeys(key: TensorLike, value: TensorLike | undefined): readonly [TensorLike, TensorLike] {
+  if (value !== undefined) return [key, value];
+  const read = readFloats("key", key, float32) as TensorLike;
+  return [read, valueless(read)];
+}
+
 /** @internal Checks the arguments and plans the call; nothing is written yet. `offsets` are the entries' positions of query 0. */
 export function statisticsCall(
   query: TensorLike,
@@ -41,11 +48,11 @@ export function statisticsCall(
   const options = readOptions(given === undefined ? {} : given, names);
   const { topK = 1, layout = "BHLE" } = options;
   checkTopK(topK);
-  const [key, value] = args as readonly [TensorLike, TensorLike | undefined];
   const problem =
     cache === undefined
-      ? readAttention(query, key, value ?? valueless(key), options, float32)
+      ? readAttention(query, ...readKeys(args[0] as TensorLike, args[1] as TensorLike), options, float32)
       : readCachedAttention(query, cache, options);
+  checkDistances(problem.offsets);
   const { B, H, L, S, V, rank } = problem;
   const of = (...shape: number[]): Tensor => zeros(shape.slice(4 - rank));
   const keys = new Int32Array(of(B, H, L, topK).data.buffer as ArrayBuffer);
@@ -73,7 +80,7 @@ export function statisticsCall(
     },
     sizes,
   );
-  const result = cache === undefined && value === undefined ? statistics : { ...statistics, output };
+  const result = cache === undefined && args[1] === undefined ? statistics : { ...statistics, output };
   return {
     program,
     result: { statistics: result, offsets: problem.offsets },

@@ -1,3 +1,4 @@
+import { describe } from "../describe.ts";
 import type { Engine } from "../engine.ts";
 import { AttentionError } from "../errors.ts";
 import { isA } from "../is-a.ts";
@@ -57,7 +58,7 @@ export interface FoundAttention {
 export function findAttentionLayers(checkpoint: Checkpoint, config: ModelConfig = {}): FoundAttention[] {
   const weights = weightsOf(checkpoint);
   if (typeof config !== "object" || config === null)
-    throw new AttentionError("ERR_OPTION", `"config" expected an object, got ${String(config)}`);
+    throw new AttentionError("ERR_OPTION", `"config" expected an object, got ${describe(config)}`);
   const found: FoundAttention[] = [];
   for (const anchor of weights.names)
     for (const [name, family] of familyList) {

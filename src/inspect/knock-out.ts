@@ -1,3 +1,4 @@
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 import { checkWhole } from "../validate/options.ts";
@@ -73,6 +74,6 @@ function checkPlace(name: string, place: number | undefined, size: number): void
   if (place === undefined || (Number.isInteger(place) && place >= 0 && place < size)) return;
   throw new AttentionError(
     "ERR_OPTION",
-    `"${name}" of an edge expected a whole number below ${size}, got ${String(place)}`,
+    `"${name}" of an edge expected a whole number below ${size}, got ${describe(place)}`,
   );
 }
