@@ -9,7 +9,9 @@ import { tally } from "./attempt.ts";
 import { fuzzCall } from "./calls.ts";
 import { drawAttention } from "./cases/attention.ts";
 import { drawOnnxAttention, drawOnnxMatMul, drawOnnxSoftmax, drawTorchAttention } from "./cases/dialects.ts";
+import { drawMaps, drawRollout, drawStatistics } from "./cases/inspect.ts";
 import { disposeLayers, drawLayer, packLayers } from "./cases/layer.ts";
+import { drawLinearAttention } from "./cases/linear-attention.ts";
 import {
   drawLinformer,
   drawMatmul,
@@ -19,6 +21,8 @@ import {
   drawSoftmax,
   withoutMethod,
 } from "./cases/operators.ts";
+import { drawPacked } from "./cases/packed.ts";
+import { disposeTorchLayers, drawTorchLayer, packTorchLayers } from "./cases/torch-layer.ts";
 import { Draws } from "./draws.ts";
 import { guardLinearMemory } from "./guards.ts";
 import { Ledger } from "./ledger.ts";
@@ -31,8 +35,10 @@ const engines = [
   createEngine({ threads: 0 }),
 ];
 packLayers(engines);
+packTorchLayers(engines);
 afterAll(async () => {
   disposeLayers();
+  disposeTorchLayers();
   console.info(JSON.stringify(tally));
   for (const engine of engines) {
     expect(engine.info()).toMatchObject({ running: 0, queued: 0, memory: { used: 0 } });
@@ -41,7 +47,10 @@ afterAll(async () => {
 });
 
 /** These say where they run in another way than by an option. */
-const placed = new Set(["MultiHeadAttention", "onnx attention", "onnx matMul", "onnx softmax"]);
+const placed = new Set([
+  ...["MultiHeadAttention", "torch MultiheadAttention"],
+  ...["onnx attention", "onnx linearAttention", "onnx matMul", "onnx softmax"],
+]);
 
 const operators: readonly (readonly [name: string, share: number, draw: (d: Draws) => Case])[] = [
   ["attention", 0.32, drawAttention],
@@ -56,6 +65,12 @@ const operators: readonly (readonly [name: string, share: number, draw: (d: Draw
   ["onnx matMul", 0.03, drawOnnxMatMul],
   ["onnx softmax", 0.03, drawOnnxSoftmax],
   ["torch attention", 0.06, drawTorchAttention],
+  ["packed attention", 0.05, drawPacked],
+  ["onnx linearAttention", 0.04, drawLinearAttention],
+  ["torch MultiheadAttention", 0.04, drawTorchLayer],
+  ["attentionStatistics", 0.05, drawStatistics],
+  ["attentionMaps", 0.02, drawMaps],
+  ["attentionRollout", 0.02, drawRollout],
 ];
 
 describe.each(SEEDS)("seed %i", (seed) => {

@@ -240,5 +240,8 @@ export function drawPerformer(d: Draws): Case {
   };
 }
 
-/** Functions of `wasm-attention/efficient` are no methods of an engine. */
-export const withoutMethod: ReadonlySet<string> = new Set(["linformerAttention", "performerAttention"]);
+/** Functions of `wasm-attention/efficient` and `wasm-attention/inspect` are no methods of an engine. */
+export const withoutMethod: ReadonlySet<string> = new Set([
+  ...["linformerAttention", "performerAttention"],
+  ...["attentionStatistics", "attentionMaps", "attentionRollout"],
+]);
