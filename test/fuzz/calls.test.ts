@@ -8,6 +8,7 @@ import type { Case, World } from "./attempt.ts";
 import { tally } from "./attempt.ts";
 import { fuzzCall } from "./calls.ts";
 import { drawAttention } from "./cases/attention.ts";
+import { drawCheckpoint, drawStateDict } from "./cases/checkpoints.ts";
 import { drawOnnxAttention, drawOnnxMatMul, drawOnnxSoftmax, drawTorchAttention } from "./cases/dialects.ts";
 import { drawMaps, drawRollout, drawStatistics } from "./cases/inspect.ts";
 import { disposeLayers, drawLayer, packLayers } from "./cases/layer.ts";
@@ -22,6 +23,7 @@ import {
   withoutMethod,
 } from "./cases/operators.ts";
 import { drawPacked } from "./cases/packed.ts";
+import { drawSafetensors } from "./cases/safetensors.ts";
 import { disposeTorchLayers, drawTorchLayer, packTorchLayers } from "./cases/torch-layer.ts";
 import { Draws } from "./draws.ts";
 import { guardLinearMemory } from "./guards.ts";
@@ -49,6 +51,7 @@ afterAll(async () => {
 /** These say where they run in another way than by an option. */
 const placed = new Set([
   ...["MultiHeadAttention", "torch MultiheadAttention"],
+  ...["checkpoint", "writeSafetensors"],
   ...["onnx attention", "onnx linearAttention", "onnx matMul", "onnx softmax"],
 ]);
 
@@ -71,6 +74,9 @@ const operators: readonly (readonly [name: string, share: number, draw: (d: Draw
   ["attentionStatistics", 0.05, drawStatistics],
   ["attentionMaps", 0.02, drawMaps],
   ["attentionRollout", 0.02, drawRollout],
+  ["checkpoint", 0.03, drawCheckpoint],
+  ["fromStateDict", 0.02, drawStateDict],
+  ["writeSafetensors", 0.02, drawSafetensors],
 ];
 
 describe.each(SEEDS)("seed %i", (seed) => {

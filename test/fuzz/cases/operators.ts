@@ -240,8 +240,8 @@ export function drawPerformer(d: Draws): Case {
   };
 }
 
-/** Functions of `wasm-attention/efficient` and `wasm-attention/inspect` are no methods of an engine. */
+/** What is no method of an engine. */
 export const withoutMethod: ReadonlySet<string> = new Set([
   ...["linformerAttention", "performerAttention"],
-  ...["attentionStatistics", "attentionMaps", "attentionRollout"],
+  ...["attentionStatistics", "attentionMaps", "attentionRollout", "fromStateDict"],
 ]);
