@@ -45,7 +45,7 @@ function check(
 
 describe.each(SEEDS)("seed %i", (seed) => {
   it("knocks out or refuses", { timeout: 560_000 }, async () => {
-    await draw(0.05, seed, (g) => {
+    await draw(0.02, seed, (g) => {
       const d = new Draws(g);
       const all = d.ints(4, 1, 4);
       const edges: unknown[] = drawEdges(d, all);
