@@ -34,8 +34,8 @@ export function drawCheckpoint(d: Draws): Case {
     name: `checkpoint of ${family.name}`,
     tensors: wrong ?? tensors,
     optional: [],
-    // Without all of its biases a layer of some families is another layer.
-    nullable: Object.keys(tensors).filter((name) => name.endsWith("bias")),
+    // Without all of its biases a layer of some families is another layer, and without a stranger it is right.
+    nullable: Object.keys(wrong ?? tensors).filter((name) => /(bias|extra)$/.test(name)),
     takes: ["data of doubles"],
     fate: wrong && "refused",
     options: defined({ [family.heads]: 2, ...family.config }),
@@ -87,7 +87,7 @@ export function drawStateDict(d: Draws): Case {
     name: "MultiHeadAttention.fromStateDict",
     tensors: wrong ?? tensors,
     optional: [],
-    nullable: ["in_proj_bias", "out_proj.bias"],
+    nullable: Object.keys(wrong ?? tensors).filter((name) => /(_bias|\.bias|extra)$/.test(name)),
     fate: wrong && "refused",
     options: defined({
       numHeads: d.pick([1, 2, 4, 8]),
