@@ -5,7 +5,7 @@ import { Tensor } from "../tensor.ts";
 
 /** Histogram and mean of the distances |p - j|, summed in float64; `offsets` are the entries' positions of query 0. */
 export function measureDistances(
-  { keyMass, diagonalMass }: KernelStatistics,
+  { keyMass, diagonalMass }: Pick<KernelStatistics, "keyMass" | "diagonalMass">,
   offsets: readonly number[],
 ): { distanceHistogram: Tensor; meanDistance: Tensor } {
   const heads = keyMass.shape.slice(0, -1);

@@ -1,0 +1,289 @@
+// One head, a pixel or more for each weight: a canvas for the weights, SVG above it for labels and the cross.
+import { select } from "d3-selection";
+import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from "d3-zoom";
+import { isDark, onSystemTheme, paint, palette } from "./colours.ts";
+import { make, oncePerFrame } from "./dom.ts";
+import { type Frame, frameFor, labelled } from "./geometry.ts";
+import { listenToKeys, type MapActions } from "./heat-map-keys.ts";
+import type { Labels } from "./labels.ts";
+import type { Model } from "./model.ts";
+import type { Cell, Store } from "./store.ts";
+
+/** Pixels that a label takes. */
+const labelRoom = 13;
+
+export class HeatMap {
+  readonly element: HTMLElement;
+  readonly #model: Model;
+  readonly #store: Store;
+  readonly #canvas = make("canvas", { "aria-hidden": true });
+  readonly #svg = select(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+  readonly #cells = document.createElement("canvas");
+  readonly #zoom = zoom<HTMLElement, unknown>();
+  readonly #draw = oncePerFrame(() => this.#drawNow());
+  #frame: Frame = { left: 0, top: 0, width: 1, height: 1 };
+  #transform: ZoomTransform = zoomIdentity;
+
+  constructor(model: Model, store: Store, step: (by: number) => void) {
+    this.#model = model;
+    this.#store = store;
+    this.element = make(
+      "div",
+      {
+        id: "heat-map",
+        tabindex: 0,
+        role: "application",
+        "aria-roledescription": "heat map",
+        "aria-describedby": "heat-map-keys",
+      },
+      this.#canvas,
+      this.#svg.attr("aria-hidden", "true").node()!,
+    );
+    for (const name of ["query-labels", "key-labels", "cross", "mark"])
+      this.#svg.append("g").attr("class", name);
+    this.#listen(step);
+    const repaint = (): void => this.#repaint();
+    store.on(["opened", "scale", "theme"], repaint);
+    onSystemTheme(repaint);
+    store.on(["cell", "hover"], this.#draw);
+    new ResizeObserver(() => this.#resize()).observe(this.element);
+  }
+
+  /** What keys and buttons do. */
+  readonly actions: MapActions = {
+    move: (rows, keys) => {
+      const { row, key } = this.#store.state.cell;
+      this.choose({ row: row + rows, key: key + keys });
+    },
+    choose: (cell) => this.choose({ ...this.#store.state.cell, ...cell }),
+    strongest: () => {
+      const { opened, cell } = this.#store.state;
+      const [top] = opened.top(cell.row, 1);
+      if (top) this.choose({ ...cell, key: top.key });
+    },
+    zoom: (factor) => {
+      const { row, key } = this.#store.state.cell;
+      const { width, height } = this.#frame;
+      const { L, S } = this.#model.data;
+      const at = this.#transform.apply([((key + 0.5) * width) / S, ((row + 0.5) * height) / L]);
+      const inside = at[0] >= 0 && at[0] <= width && at[1] >= 0 && at[1] <= height;
+      select(this.element).call(this.#zoom.scaleBy, factor, inside ? at : undefined);
+    },
+    reset: () => {
+      this.#store.set({ hover: undefined });
+      select(this.element).call(this.#zoom.transform, zoomIdentity);
+    },
+    step: () => {},
+  };
+
+  /** Chooses the nearest cell that there is, and brings it into sight. */
+  choose({ row, key }: Cell): void {
+    const { L, S } = this.#model.data;
+    const cell = { row: Math.min(L - 1, Math.max(0, row)), key: Math.min(S - 1, Math.max(0, key)) };
+    this.#store.set({ cell, hover: undefined });
+    const { width, height } = this.#frame;
+    const { k } = this.#transform;
+    const [w, h] = [width / S, height / L];
+    const [x, y] = this.#transform.apply([cell.key * w, cell.row * h]);
+    const outside = (at: number, size: number, length: number): number =>
+      at < 0 ? -at : at + size > length ? length - at - size : 0;
+    const [dx, dy] = [outside(x, w * k, width), outside(y, h * k, height)];
+    if (dx !== 0 || dy !== 0) select(this.element).call(this.#zoom.translateBy, dx / k, dy / k);
+  }
+
+  #listen(step: (by: number) => void): void {
+    const { element } = this;
+    listenToKeys(element, { ...this.actions, step });
+    this.#zoom
+      // A page that is scrolled should not stop at the map: the wheel zooms once the map has the focus, or with Ctrl.
+      .filter((event: Event) => {
+        if (event instanceof WheelEvent) return event.ctrlKey || element.contains(document.activeElement);
+        if (event instanceof MouseEvent) return event.button === 0 && !event.ctrlKey;
+        return this.#transform.k > 1 || (event as TouchEvent).touches?.length > 1;
+      })
+      .on("zoom", ({ transform }: D3ZoomEvent<HTMLElement, unknown>) => {
+        this.#transform = transform;
+        element.classList.toggle("zoomed", transform.k > 1);
+        this.#draw();
+      });
+    select(element).call(this.#zoom).on("dblclick.zoom", null);
+    element.addEventListener("pointermove", (event) => {
+      if (event.pointerType === "mouse" && event.buttons === 0)
+        this.#store.set({ hover: this.#cellAt(event) });
+    });
+    element.addEventListener("pointerleave", () => this.#store.set({ hover: undefined }));
+    element.addEventListener("click", (event) => {
+      const cell = this.#cellAt(event);
+      if (cell) this.choose(cell);
+    });
+    element.addEventListener("dblclick", (event) => {
+      const { x, y } = this.#inPlot(event);
+      select(element).call(this.#zoom.scaleBy, event.shiftKey ? 0.5 : 2, [x, y]);
+    });
+  }
+
+  #inPlot(event: MouseEvent): { x: number; y: number } {
+    const { left, top } = this.element.getBoundingClientRect();
+    return { x: event.clientX - left - this.#frame.left, y: event.clientY - top - this.#frame.top };
+  }
+
+  /** The cell below the pointer; beside the plot, the row or column of the label. */
+  #cellAt(event: MouseEvent): Cell | undefined {
+    const { L, S } = this.#model.data;
+    const { width, height } = this.#frame;
+    const { cell } = this.#store.state;
+    const { x, y } = this.#inPlot(event);
+    if (x > width || y > height || (x < 0 && y < 0)) return undefined;
+    const key = x < 0 ? cell.key : Math.floor((this.#transform.invertX(x) / width) * S);
+    const row = y < 0 ? cell.row : Math.floor((this.#transform.invertY(y) / height) * L);
+    return { row: Math.min(L - 1, row), key: Math.min(S - 1, key) };
+  }
+
+  #resize(): void {
+    const { L, S } = this.#model.data;
+    const frame = frameFor(L, S, this.element.parentElement!.clientWidth);
+    const { left, top, width, height } = frame;
+    if (width === this.#frame.width && left === this.#frame.left) return;
+    this.#frame = frame;
+    this.element.style.width = `${left + width + 2}px`;
+    this.element.style.height = `${top + height + 2}px`;
+    for (const [name, pixels] of Object.entries({ left, top, width, height }))
+      this.#canvas.style.setProperty(name, `${pixels}px`);
+    const ratio = devicePixelRatio || 1;
+    this.#canvas.width = Math.round(width * ratio);
+    this.#canvas.height = Math.round(height * ratio);
+    this.#svg.attr("width", left + width + 2).attr("height", top + height + 2);
+    const most = Math.max(1, 48 / Math.min(width / S, height / L));
+    this.#zoom
+      .extent([
+        [0, 0],
+        [width, height],
+      ])
+      .translateExtent([
+        [0, 0],
+        [width, height],
+      ])
+      .scaleExtent([1, most]);
+    select(this.element).call(this.#zoom.transform, zoomIdentity);
+    this.#draw();
+  }
+
+  /** The head's weights, a pixel each. */
+  #repaint(): void {
+    const { opened, scale, theme } = this.#store.state;
+    const { L, S, layers } = this.#model.data;
+    this.#cells.width = S;
+    this.#cells.height = L;
+    this.#cells.getContext("2d")!.putImageData(paint(opened, { L, S }, scale, palette(isDark(theme))), 0, 0);
+    const name = layers[opened.layer]!.name;
+    this.element.setAttribute(
+      "aria-label",
+      `Layer ${name}, head ${opened.head}: ${L} queries, one a row, and ${S} keys, one a column`,
+    );
+    this.#draw();
+  }
+
+  #drawNow(): void {
+    const { L, S } = this.#model.data;
+    const { width, height, left, top } = this.#frame;
+    const { x, y, k } = this.#transform;
+    const context = this.#canvas.getContext("2d")!;
+    const ratio = this.#canvas.width / width;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
+    context.setTransform(ratio * k, 0, 0, ratio * k, ratio * x, ratio * y);
+    // Where a pixel stands for several weights it shows their mean; else cells keep their edges.
+    context.imageSmoothingEnabled = Math.min(width / S, height / L) * k * ratio < 1;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(this.#cells, 0, 0, width, height);
+
+    const rows = { size: (height / L) * k, offset: y, count: L, length: height };
+    const keys = { size: (width / S) * k, offset: x, count: S, length: width };
+    const { row, key } = this.#store.shown;
+    const middle = (n: number, { size, offset }: typeof rows): number => (n + 0.5) * size + offset;
+    const queryLabels = withShown(labelled(rows, labelRoom), row, middle(row, rows), height);
+    const keyLabels = withShown(labelled(keys, labelRoom), key, middle(key, keys), width);
+    const characters = Math.floor((left - 8) / 6.4);
+    const placeRow = (n: number): string => `translate(${left - 6},${top + middle(n, rows)})`;
+    const placeKey = (n: number): string => `translate(${left + middle(n, keys)},${top - 6}) rotate(-90)`;
+    this.#label("query-labels", queryLabels, this.#model.queries, characters, placeRow, "end", row);
+    this.#label(
+      "key-labels",
+      keyLabels,
+      this.#model.keys,
+      Math.floor((top - 6) / 6.4),
+      placeKey,
+      "start",
+      key,
+    );
+    this.#cross(
+      { x: left + key * keys.size + keys.offset, y: top + row * rows.size + rows.offset },
+      { width: keys.size, height: rows.size },
+    );
+  }
+
+  #label(
+    group: string,
+    places: readonly number[],
+    labels: Labels,
+    characters: number,
+    place: (n: number) => string,
+    anchor: string,
+    shown: number,
+  ): void {
+    this.#svg
+      .select(`g.${group}`)
+      .selectAll<SVGTextElement, number>("text")
+      .data(places, (n) => n)
+      .join((enter) => enter.append("text").attr("dy", "0.35em").attr("text-anchor", anchor))
+      .text((n) => labels.cut(n, characters))
+      .classed("shown", (n) => n === shown)
+      .attr("transform", place)
+      .filter((n) => n === shown)
+      .raise();
+  }
+
+  /** Bands along the shown row and column, and a frame around their cell. */
+  #cross(at: { x: number; y: number }, size: { width: number; height: number }): void {
+    const { left, top, width, height } = this.#frame;
+    const clip = (from: number, length: number, begin: number, end: number): [number, number] => {
+      const start = Math.max(begin, Math.min(end, from));
+      return [start, Math.max(0, Math.min(end, from + length) - start)];
+    };
+    const [x, w] = clip(at.x, size.width, left, left + width);
+    const [y, h] = clip(at.y, size.height, top, top + height);
+    const bands = [
+      [left, y, x - left, h],
+      [x + w, y, left + width - x - w, h],
+      [x, top, w, y - top],
+      [x, y + h, w, top + height - y - h],
+    ];
+    this.#svg
+      .select("g.cross")
+      .selectAll<SVGRectElement, number[]>("rect")
+      .data(bands)
+      .join("rect")
+      .attr("x", (band) => band[0]!)
+      .attr("y", (band) => band[1]!)
+      .attr("width", (band) => Math.max(0, band[2]!))
+      .attr("height", (band) => Math.max(0, band[3]!));
+    const seen = w > 0 && h > 0;
+    const grow = Math.max(0, (6 - Math.min(w, h)) / 2);
+    this.#svg
+      .select("g.mark")
+      .selectAll("rect")
+      .data(seen ? ["outer", "inner"] : [])
+      .join("rect")
+      .attr("class", (name) => name)
+      .attr("x", x - grow)
+      .attr("y", y - grow)
+      .attr("width", w + 2 * grow)
+      .attr("height", h + 2 * grow);
+  }
+}
+
+/** The labels with the shown one among them, where it is in sight. */
+function withShown(places: readonly number[], shown: number, at: number, length: number): number[] {
+  const others = places.filter((n) => n !== shown);
+  return at >= 0 && at <= length ? [...others, shown] : others;
+}
