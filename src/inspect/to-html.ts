@@ -94,10 +94,10 @@ async function encodeLayers(
 ): Promise<Encoded> {
   const turns = new Turns(settings.signal);
   const encoder = new HeadEncoder(sizes, turns);
-  const thumbnail = sizeOf(Object.values(thumbnailSize(sizes.L, sizes.S)));
+  const thumbnailBytes = sizeOf(Object.values(thumbnailSize(sizes.L, sizes.S)));
   const layers: LayerData[] = [];
   const heads: string[][] = [];
-  const thumbnails: Uint8Array[] = [];
+  const thumbnails: Uint8Array<ArrayBuffer>[] = [];
   let room = settings.maxBytes - frame;
   for (const [n, { name, argument, take }] of sources.entries()) {
     const { data, H } = n === 0 ? first : await take();
@@ -106,21 +106,20 @@ async function encodeLayers(
     for (let head = 0; head < H; head++) {
       const size = sizes.L * sizes.S;
       const weights = data.subarray(head * size, (head + 1) * size);
-      const small = new Uint8Array(thumbnail);
-      const beside = bytesBeside + base64Length(thumbnail);
+      const beside = bytesBeside + base64Length(thumbnailBytes);
       // Layers that are not there yet are taken to have as many heads as this one.
       const left = H - head + (sources.length - n - 1) * H;
       const share = room / left - beside;
-      const one = await encoder.encode(weights, share, small, { name: argument, head });
+      const one = await encoder.encode(weights, share, { name: argument, head });
       room -= one.text.length + beside;
-      thumbnails.push(small);
       encoded.push(one);
     }
     layers.push({ name, heads: encoded.map(({ facts }) => facts) });
     heads.push(encoded.map(({ text }) => text));
+    thumbnails.push(...encoded.map(({ thumbnail }) => thumbnail));
   }
-  const all = await deflate(new Uint8Array(await new Blob(thumbnails as BlobPart[]).arrayBuffer()));
-  return { layers, heads, thumbnails: base64(all) };
+  const all = await deflate(new Uint8Array(await new Blob(thumbnails).arrayBuffer()));
+  return { layers, heads, thumbnails: await base64(all, turns) };
 }
 
 function byteLength(text: string): number {

@@ -39,7 +39,7 @@ export async function headGrid(model: Model, store: Store, open: Open): Promise<
   const numbers = Array.from({ length: most }, (_, head) =>
     make("th", { scope: "col", role: "columnheader" }, String(head)),
   );
-  const corner = make("td", { role: "columnheader", class: "corner" }, "layer \\ head");
+  const corner = make("td", { role: "columnheader", class: "corner" }, "layer");
   const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, corner, ...numbers));
   const body = make("tbody", { role: "rowgroup" }, ...rows);
   const table = make("table", { role: "grid", "aria-label": "Heads", "aria-readonly": true }, head, body);

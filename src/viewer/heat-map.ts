@@ -10,7 +10,7 @@ import type { Model } from "./model.ts";
 import type { Cell, Store } from "./store.ts";
 
 /** Pixels that a label takes. */
-const labelRoom = 13;
+const labelRoom = 12;
 
 export class HeatMap {
   readonly element: HTMLElement;

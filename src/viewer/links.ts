@@ -14,7 +14,7 @@ export function linkPath(from: Box, to: Box): string {
   if (from === to || (from.left === to.left && from.top === to.top)) {
     // A loop above the token itself.
     const y = from.top;
-    return `M${x0 - 5},${y}C${x0 - 12},${y - 15} ${x0 + 12},${y - 15} ${x0 + 5},${y}`;
+    return `M${x0 - 8},${y}C${x0 - 14},${y - 22} ${x0 + 14},${y - 22} ${x0 + 8},${y}`;
   }
   if (Math.abs(from.top - to.top) < from.height / 2) {
     const height = Math.min(26, 8 + Math.abs(x1 - x0) / 12);

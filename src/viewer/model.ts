@@ -1,6 +1,6 @@
 // The data of the page: what is stored of a head is unpacked when the head is opened.
 import { type HeadRecord, headRecord, NO_KEY } from "../inspect/page/head-record.ts";
-import { boundsOf, weightOf } from "../inspect/page/levels.ts";
+import { boundsOf, unpackDigits, weightOf } from "../inspect/page/levels.ts";
 import { elementIds, type HeadData, type PageData } from "../inspect/page/page-data.ts";
 import { Labels } from "./labels.ts";
 
@@ -49,6 +49,8 @@ export class Head {
   readonly head: number;
   readonly facts: HeadData;
   readonly record: HeadRecord;
+  /** `[L, S]`. */
+  readonly #levels: Uint8Array;
   readonly #S: number;
   readonly #topK: number;
 
@@ -58,6 +60,8 @@ export class Head {
     this.facts = facts;
     this.record = record;
     this.#S = sizes.S;
+    this.#levels = new Uint8Array(sizes.L * sizes.S);
+    unpackDigits(record.packed, facts.levels + (facts.hasNaN ? 2 : 1), this.#levels);
     this.#topK = sizes.topK;
   }
 
@@ -69,7 +73,7 @@ export class Head {
   weight(row: number, key: number): Weight {
     const exact = this.#exact(row).find(([place]) => place === key);
     if (exact) return { value: exact[1], bounds: [exact[1], exact[1]] };
-    const level = this.record.levels[row * this.#S + key]!;
+    const level = this.#levels[row * this.#S + key]!;
     const { levels } = this.facts;
     const largest = this.largest(row);
     const bounds = boundsOf(level, levels, largest);
@@ -80,10 +84,10 @@ export class Head {
   top(row: number, count: number): (Weight & { readonly key: number })[] {
     const exact = this.#exact(row);
     const known = new Set(exact.map(([key]) => key));
-    const levels = this.record.levels.subarray(row * this.#S, (row + 1) * this.#S);
+    const levels = this.#levels.subarray(row * this.#S, (row + 1) * this.#S);
     const others: number[] = [];
     for (let key = 0; key < levels.length; key++)
-      if (levels[key]! > 0 && levels[key]! < 255 && !known.has(key)) others.push(key);
+      if (levels[key]! > 0 && levels[key]! <= this.facts.levels && !known.has(key)) others.push(key);
     others.sort((a, b) => levels[b]! - levels[a]!);
     return [...known, ...others].slice(0, count).map((key) => ({ key, ...this.weight(row, key) }));
   }
@@ -92,9 +96,8 @@ export class Head {
   row(row: number): Float64Array {
     const { levels } = this.facts;
     const largest = this.largest(row);
-    const weights = Float64Array.from(
-      this.record.levels.subarray(row * this.#S, (row + 1) * this.#S),
-      (level) => weightOf(level, levels, largest),
+    const weights = Float64Array.from(this.#levels.subarray(row * this.#S, (row + 1) * this.#S), (level) =>
+      weightOf(level, levels, largest),
     );
     for (const [key, weight] of this.#exact(row)) weights[key] = weight;
     return weights;

@@ -5,18 +5,15 @@ const bins = 4096;
 
 /** How often each root sqrt(w / m) occurs, in fine bins; weights of 0 cost next to nothing, and are left out. */
 export class RootHistogram {
-  readonly #counts = new Float64Array(bins);
+  readonly #counts = new Uint32Array(bins);
   #total = 0;
 
-  constructor(roots: Float32Array) {
-    const counts = new Uint32Array(bins);
+  add(roots: Float32Array): void {
     for (let n = 0; n < roots.length; n++) {
       const root = roots[n]!;
-      if (root > 0) counts[(root * (bins - 1) + 0.5) | 0]!++;
-    }
-    for (let bin = 0; bin < bins; bin++) {
-      this.#counts[bin] = counts[bin]!;
-      this.#total += counts[bin]!;
+      if (!(root > 0)) continue;
+      this.#counts[(root * (bins - 1) + 0.5) | 0]!++;
+      this.#total++;
     }
   }
 
@@ -29,16 +26,36 @@ export class RootHistogram {
     for (const count of counts) if (count > 0) bits += count * Math.log2(this.#total / count);
     return bits / 8;
   }
+}
 
-  /** The most levels, from 1 on, that take about this many bytes. */
-  levelsFor(bytes: number): number {
-    if (this.bytes(MOST_LEVELS) <= bytes) return MOST_LEVELS;
-    let [fits, tooMany] = [1, MOST_LEVELS];
-    while (tooMany - fits > 1) {
-      const middle = (fits + tooMany) >> 1;
-      if (this.bytes(middle) <= bytes) fits = middle;
+/** What heads took for each byte of their entropy, from which the next one's size is guessed: it is much the same. */
+export class SizeGuess {
+  readonly #measured = new Map<number, number>();
+
+  learn(levels: number, bytes: number, expected: number): void {
+    if (expected > 0) this.#measured.set(levels, bytes / expected);
+  }
+
+  /** The most levels, from 1 on, that should take no more than this. */
+  levelsFor(histogram: RootHistogram, bytes: number): number {
+    const fits = (levels: number): boolean => histogram.bytes(levels) * this.#factor(levels) <= bytes;
+    if (fits(MOST_LEVELS)) return MOST_LEVELS;
+    let [least, tooMany] = [1, MOST_LEVELS];
+    while (tooMany - least > 1) {
+      const middle = (least + tooMany) >> 1;
+      if (fits(middle)) least = middle;
       else tooMany = middle;
     }
-    return fits;
+    return least;
+  }
+
+  /** Of the number of levels next to this one that was measured. */
+  #factor(levels: number): number {
+    let [factor, nearest] = [1.05, Infinity];
+    for (const [known, measured] of this.#measured) {
+      const distance = Math.abs(Math.log(known / levels));
+      if (distance < nearest) [factor, nearest] = [measured, distance];
+    }
+    return factor;
   }
 }

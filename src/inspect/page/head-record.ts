@@ -4,7 +4,7 @@
 //   key mass     float32 [S]
 //   top weights  float32 [L, topK]  the largest first; 0 where there are no more
 //   top keys     uint16  [L, topK]  of equal weights the first key first; NO_KEY where there are no more
-//   levels       uint8   [L, S]     levels.ts
+//   levels       [L, S], several in a byte (levels.ts)
 
 export const NO_KEY = 0xffff;
 
@@ -23,21 +23,21 @@ export interface HeadRecord {
   readonly keyMass: Float32Array;
   readonly topWeights: Float32Array;
   readonly topKeys: Uint16Array;
-  readonly levels: Uint8Array;
+  /** Room for a level a byte, of which packed ones leave the end. */
+  readonly packed: Uint8Array;
 }
 
 /** Looks at a buffer as a record; without one, at a new one. */
 export function headRecord({ L, S, topK }: RecordSizes, given?: ArrayBuffer): HeadRecord {
   const floats = L + S + L * topK;
-  const size = 4 * floats + 2 * L * topK + L * S;
-  const buffer = given ?? new ArrayBuffer(size);
-  if (buffer.byteLength !== size) throw new RangeError(`a head has ${size} bytes, not ${buffer.byteLength}`);
+  const levels = 4 * floats + 2 * L * topK;
+  const buffer = given ?? new ArrayBuffer(levels + L * S);
   return {
     bytes: new Uint8Array(buffer),
     entropy: new Float32Array(buffer, 0, L),
     keyMass: new Float32Array(buffer, 4 * L, S),
     topWeights: new Float32Array(buffer, 4 * (L + S), L * topK),
     topKeys: new Uint16Array(buffer, 4 * floats, L * topK),
-    levels: new Uint8Array(buffer, 4 * floats + 2 * L * topK, L * S),
+    packed: new Uint8Array(buffer, levels),
   };
 }

@@ -1,4 +1,5 @@
 import { AttentionError } from "../../errors.ts";
+import type { Turns } from "./turns.ts";
 
 /** Bytes compressed by the platform, in a thread of its own. */
 export async function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
@@ -19,9 +20,11 @@ export function base64Length(bytes: number): number {
 /** A multiple of 3, so that pieces can be joined; and fewer than a call may have arguments. */
 const piece = 3 * 8192;
 
-export function base64(bytes: Uint8Array): string {
+export async function base64(bytes: Uint8Array, turns: Turns): Promise<string> {
   let text = "";
-  for (let begin = 0; begin < bytes.length; begin += piece)
+  for (let begin = 0; begin < bytes.length; begin += piece) {
     text += btoa(String.fromCharCode(...bytes.subarray(begin, begin + piece)));
+    await turns.due();
+  }
   return text;
 }

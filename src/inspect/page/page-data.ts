@@ -26,6 +26,8 @@ export interface LayerData {
 export interface HeadData {
   /** In how many steps its weights are stored (levels.ts). */
   readonly levels: number;
+  /** Whether a weight is NaN: one value more beside 0 and the levels. */
+  readonly hasNaN: boolean;
   /** Mean over the rows that have weights, in nats; `null` for NaN. */
   readonly entropy: number | null;
   readonly meanDistance: number | null;

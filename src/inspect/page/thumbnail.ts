@@ -7,22 +7,50 @@ export function thumbnailSize(L: number, S: number): { rows: number; columns: nu
   return { rows: Math.min(L, mostSide), columns: Math.min(S, mostSide) };
 }
 
-/** Writes a picture, a byte each: the square root of a block's mean weight, the largest of which is 255. NaN counts as 0. */
-export function drawThumbnail(weights: Float32Array, L: number, S: number, into: Uint8Array): void {
-  const { rows, columns } = thumbnailSize(L, S);
-  const means = new Float64Array(rows * columns);
-  const cells = new Uint32Array(rows * columns);
-  for (let i = 0; i < L; i++) {
-    const first = Math.floor((i * rows) / L) * columns;
-    for (let j = 0; j < S; j++) {
-      const block = first + Math.floor((j * columns) / S);
-      const weight = weights[i * S + j]!;
-      if (weight > 0) means[block]! += weight;
-      cells[block]!++;
+/** The picture of one head, made of its rows. */
+export class Thumbnail {
+  readonly #L: number;
+  readonly #S: number;
+  readonly #sums: Float64Array;
+  readonly #columns: number;
+  readonly #rows: number;
+
+  constructor(L: number, S: number) {
+    const { rows, columns } = thumbnailSize(L, S);
+    [this.#L, this.#S, this.#rows, this.#columns] = [L, S, rows, columns];
+    this.#sums = new Float64Array(rows * columns);
+  }
+
+  /** NaN counts as 0. */
+  add(i: number, row: Float32Array): void {
+    const first = Math.floor((i * this.#rows) / this.#L) * this.#columns;
+    for (let column = 0; column < this.#columns; column++) {
+      const [from, to] = [
+        firstOf(column, this.#S, this.#columns),
+        firstOf(column + 1, this.#S, this.#columns),
+      ];
+      let sum = 0;
+      for (let j = from; j < to; j++) if (row[j]! > 0) sum += row[j]!;
+      this.#sums[first + column]! += sum;
     }
   }
-  let largest = 0;
-  for (let n = 0; n < means.length; n++) largest = Math.max(largest, (means[n]! /= cells[n]!));
-  for (let n = 0; n < means.length; n++)
-    into[n] = largest === 0 ? 0 : Math.round(255 * Math.sqrt(means[n]! / largest));
+
+  /** A byte for each block: the square root of its mean weight, the largest of which is 255. */
+  bytes(): Uint8Array<ArrayBuffer> {
+    const means = this.#sums.map((sum, n) => {
+      const [row, column] = [Math.floor(n / this.#columns), n % this.#columns];
+      const size = (side: number, count: number, of: number): number =>
+        firstOf(side + 1, count, of) - firstOf(side, count, of);
+      return sum / size(row, this.#L, this.#rows) / size(column, this.#S, this.#columns);
+    });
+    const largest = means.reduce((most, mean) => Math.max(most, mean), 0);
+    return Uint8Array.from(means, (mean) =>
+      largest === 0 ? 0 : Math.round(255 * Math.sqrt(mean / largest)),
+    );
+  }
+}
+
+/** The first of the `count` cells that lie in this of `parts` parts. */
+function firstOf(part: number, count: number, parts: number): number {
+  return Math.ceil((part * count) / parts);
 }
