@@ -27,8 +27,11 @@ export async function headGrid(model: Model, store: Store, open: Open): Promise<
     for (const head of heads.keys()) {
       const canvas = make("canvas", { width: thumbnail.columns, height: thumbnail.rows });
       const label = describe(model, { layer, head });
-      const cell = make("td", { role: "gridcell", tabindex: -1, "aria-label": label, title: label }, canvas);
+      const cell = make("td", { role: "gridcell", tabindex: -1, "aria-label": label }, canvas);
       cell.addEventListener("click", () => open(layer, head));
+      cell.addEventListener("pointerenter", () => {
+        below.textContent = label;
+      });
       cells.set(`${layer} ${head}`, cell);
       row.append(cell);
     }
@@ -39,7 +42,7 @@ export async function headGrid(model: Model, store: Store, open: Open): Promise<
   const numbers = Array.from({ length: most }, (_, head) =>
     make("th", { scope: "col", role: "columnheader" }, String(head)),
   );
-  const corner = make("td", { role: "columnheader", class: "corner" }, "layer");
+  const corner = make("th", { role: "columnheader", scope: "col", class: "corner" }, "layer");
   const head = make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, corner, ...numbers));
   const body = make("tbody", { role: "rowgroup" }, ...rows);
   const table = make("table", { role: "grid", "aria-label": "Heads", "aria-readonly": true }, head, body);
@@ -66,6 +69,9 @@ export async function headGrid(model: Model, store: Store, open: Open): Promise<
     const cell = cellAt(store.state.opened)!;
     cell.tabIndex = 0;
     cell.setAttribute("aria-selected", "true");
+    below.textContent = describe(model, store.state.opened);
+  });
+  table.addEventListener("pointerleave", () => {
     below.textContent = describe(model, store.state.opened);
   });
   table.addEventListener("keydown", (event) => {

@@ -14,6 +14,9 @@ import { TokenView } from "./tokens.ts";
 
 const model = new Model();
 
+/** So many layers at most have their heads across the whole page. */
+const shallow = 4;
+
 async function start(): Promise<void> {
   const { layer, head, row, key } = placeInAddress(model);
   const store = new Store({
@@ -44,7 +47,9 @@ async function start(): Promise<void> {
         keys.button,
       ),
     );
-  document.getElementById("viewer")!.append(
+  const main = document.getElementById("viewer")!;
+  main.classList.toggle("shallow", layers.length <= shallow);
+  main.append(
     await headGrid(model, store, open),
     headSection(store, (by) => open(...neighbour(store, by))),
     readout(model, store),
