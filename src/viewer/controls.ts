@@ -96,5 +96,5 @@ export function help(): { readonly button: HTMLElement; readonly dialog: HTMLDia
     make("dl", {}, ...rows),
     make("form", { method: "dialog" }, close),
   );
-  return { button: button("Keys", "What the keys do", () => dialog.showModal()), dialog };
+  return { button: button("Keys", "Keys: what they do", () => dialog.showModal()), dialog };
 }

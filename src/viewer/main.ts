@@ -107,7 +107,7 @@ function headSection(store: Store, step: (by: number) => void): HTMLElement {
     { class: "tools" },
     button("−", "Further", () => zoom(1 / 1.5)),
     button("+", "Closer", () => zoom(1.5)),
-    button("All", "The whole map", reset),
+    button("All", "All of the map", reset),
   );
   return make(
     "section",
