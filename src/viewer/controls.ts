@@ -12,8 +12,8 @@ export function themeChoice(store: Store): HTMLElement {
     if (theme === "system") document.documentElement.removeAttribute("data-theme");
     else document.documentElement.dataset.theme = theme;
   });
-  const themes = { system: "as the system", light: "light", dark: "dark" };
-  return choice<Theme>("Colours", themes, store.state.theme, (theme) => store.set({ theme }));
+  const themes = { system: "system", light: "light", dark: "dark" };
+  return choice<Theme>("Theme", themes, store.state.theme, (theme) => store.set({ theme }));
 }
 
 export function scaleChoice(store: Store): HTMLElement {

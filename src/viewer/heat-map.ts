@@ -19,7 +19,7 @@ export class HeatMap {
   readonly #canvas = make("canvas", { "aria-hidden": true });
   readonly #svg = select(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
   readonly #cells = document.createElement("canvas");
-  readonly #zoom = zoom<HTMLElement, unknown>();
+  readonly #zoom = zoom<HTMLCanvasElement, unknown>();
   readonly #draw = oncePerFrame(() => this.#drawNow());
   #frame: Frame = { left: 0, top: 0, width: 1, height: 1 };
   #transform: ZoomTransform = zoomIdentity;
@@ -67,11 +67,11 @@ export class HeatMap {
       const { L, S } = this.#model.data;
       const at = this.#transform.apply([((key + 0.5) * width) / S, ((row + 0.5) * height) / L]);
       const inside = at[0] >= 0 && at[0] <= width && at[1] >= 0 && at[1] <= height;
-      select(this.element).call(this.#zoom.scaleBy, factor, inside ? at : undefined);
+      select(this.#canvas).call(this.#zoom.scaleBy, factor, inside ? at : undefined);
     },
     reset: () => {
       this.#store.set({ hover: undefined });
-      select(this.element).call(this.#zoom.transform, zoomIdentity);
+      select(this.#canvas).call(this.#zoom.transform, zoomIdentity);
     },
     step: () => {},
   };
@@ -88,7 +88,7 @@ export class HeatMap {
     const outside = (at: number, size: number, length: number): number =>
       at < 0 ? -at : at + size > length ? length - at - size : 0;
     const [dx, dy] = [outside(x, w * k, width), outside(y, h * k, height)];
-    if (dx !== 0 || dy !== 0) select(this.element).call(this.#zoom.translateBy, dx / k, dy / k);
+    if (dx !== 0 || dy !== 0) select(this.#canvas).call(this.#zoom.translateBy, dx / k, dy / k);
   }
 
   #listen(step: (by: number) => void): void {
@@ -101,12 +101,12 @@ export class HeatMap {
         if (event instanceof MouseEvent) return event.button === 0 && !event.ctrlKey;
         return this.#transform.k > 1 || (event as TouchEvent).touches?.length > 1;
       })
-      .on("zoom", ({ transform }: D3ZoomEvent<HTMLElement, unknown>) => {
+      .on("zoom", ({ transform }: D3ZoomEvent<HTMLCanvasElement, unknown>) => {
         this.#transform = transform;
         element.classList.toggle("zoomed", transform.k > 1);
         this.#draw();
       });
-    select(element).call(this.#zoom).on("dblclick.zoom", null);
+    select(this.#canvas).call(this.#zoom).on("dblclick.zoom", null);
     element.addEventListener("pointermove", (event) => {
       if (event.pointerType === "mouse" && event.buttons === 0)
         this.#store.set({ hover: this.#cellAt(event) });
@@ -118,7 +118,7 @@ export class HeatMap {
     });
     element.addEventListener("dblclick", (event) => {
       const { x, y } = this.#inPlot(event);
-      select(element).call(this.#zoom.scaleBy, event.shiftKey ? 0.5 : 2, [x, y]);
+      select(this.#canvas).call(this.#zoom.scaleBy, event.shiftKey ? 0.5 : 2, [x, y]);
     });
   }
 
@@ -153,7 +153,7 @@ export class HeatMap {
     this.#canvas.width = Math.round(width * ratio);
     this.#canvas.height = Math.round(height * ratio);
     this.#svg.attr("width", left + width + 2).attr("height", top + height + 2);
-    const most = Math.max(1, 48 / Math.min(width / S, height / L));
+    const most = Math.max(4, 48 / Math.min(width / S, height / L));
     this.#zoom
       .extent([
         [0, 0],
@@ -164,7 +164,7 @@ export class HeatMap {
         [width, height],
       ])
       .scaleExtent([1, most]);
-    select(this.element).call(this.#zoom.transform, zoomIdentity);
+    select(this.#canvas).call(this.#zoom.transform, zoomIdentity);
     this.#draw();
   }
 

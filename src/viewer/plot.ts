@@ -26,7 +26,7 @@ export class Plot {
 
   /** @param draw draws anew after a change of size */
   constructor(id: string, title: string, draw: () => void) {
-    this.#svg.attr("role", "img").attr("id", `${id}-plot`);
+    this.#svg.attr("aria-hidden", "true").attr("id", `${id}-plot`);
     this.element = make(
       "figure",
       { id, class: "plot" },
@@ -37,7 +37,7 @@ export class Plot {
     new ResizeObserver(draw).observe(this.element);
   }
 
-  /** An empty plot over these ranges. @param summary the plot in a sentence: what a screen reader says in its place */
+  /** An empty plot over these ranges. @param summary the plot in a sentence: it stands below, and is what a screen reader says */
   clear(
     domain: { readonly x: readonly [number, number]; readonly y: readonly [number, number] },
     names: { readonly x: string; readonly y: string },
@@ -51,7 +51,6 @@ export class Plot {
     this.#svg
       .attr("width", full)
       .attr("height", height + margin.top + margin.bottom)
-      .attr("aria-label", summary)
       .selectAll("*")
       .remove();
     this.#text.textContent = summary;
