@@ -33,6 +33,11 @@ export interface Side {
   readonly length: number;
 }
 
+/** Where a cell's middle is, in pixels of the plot. */
+export function middleOf(n: number, { size, offset }: Side): number {
+  return (n + 0.5) * size + offset;
+}
+
 const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
 
 /** The cells that are labelled: all where there is room, else every second, fifth, tenth. */

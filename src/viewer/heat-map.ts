@@ -3,21 +3,18 @@ import { select } from "d3-selection";
 import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from "d3-zoom";
 import { isDark, onSystemTheme, paint, palette } from "./colours.ts";
 import { make, oncePerFrame } from "./dom.ts";
-import { type Frame, frameFor, labelled } from "./geometry.ts";
+import { type Frame, frameFor } from "./geometry.ts";
 import { listenToKeys, type MapActions } from "./heat-map-keys.ts";
-import type { Labels } from "./labels.ts";
+import { Overlay, type View } from "./heat-map-overlay.ts";
 import type { Model } from "./model.ts";
 import type { Cell, Store } from "./store.ts";
-
-/** Pixels that a label takes. */
-const labelRoom = 12;
 
 export class HeatMap {
   readonly element: HTMLElement;
   readonly #model: Model;
   readonly #store: Store;
   readonly #canvas = make("canvas", { "aria-hidden": true });
-  readonly #svg = select(document.createElementNS("http://www.w3.org/2000/svg", "svg"));
+  readonly #overlay: Overlay;
   readonly #cells = document.createElement("canvas");
   readonly #zoom = zoom<HTMLCanvasElement, unknown>();
   readonly #draw = oncePerFrame(() => this.#drawNow());
@@ -27,6 +24,7 @@ export class HeatMap {
   constructor(model: Model, store: Store, step: (by: number) => void) {
     this.#model = model;
     this.#store = store;
+    this.#overlay = new Overlay(model);
     this.element = make(
       "div",
       {
@@ -37,15 +35,16 @@ export class HeatMap {
         "aria-describedby": "heat-map-keys",
       },
       this.#canvas,
-      this.#svg.attr("aria-hidden", "true").node()!,
+      this.#overlay.element,
     );
-    for (const name of ["query-labels", "key-labels", "cross", "mark"])
-      this.#svg.append("g").attr("class", name);
     this.#listen(step);
     const repaint = (): void => this.#repaint();
     store.on(["opened", "scale", "theme"], repaint);
     onSystemTheme(repaint);
-    store.on(["cell", "hover"], this.#draw);
+    store.on(
+      ["cell", "hover"],
+      oncePerFrame(() => this.#overlay.drawShown(this.#view(), store.shown)),
+    );
     new ResizeObserver(() => this.#resize()).observe(this.element);
   }
 
@@ -152,7 +151,6 @@ export class HeatMap {
     const ratio = devicePixelRatio || 1;
     this.#canvas.width = Math.round(width * ratio);
     this.#canvas.height = Math.round(height * ratio);
-    this.#svg.attr("width", left + width + 2).attr("height", top + height + 2);
     const most = Math.max(4, 48 / Math.min(width / S, height / L));
     this.#zoom
       .extent([
@@ -185,7 +183,7 @@ export class HeatMap {
 
   #drawNow(): void {
     const { L, S } = this.#model.data;
-    const { width, height, left, top } = this.#frame;
+    const { width, height } = this.#frame;
     const { x, y, k } = this.#transform;
     const context = this.#canvas.getContext("2d")!;
     const ratio = this.#canvas.width / width;
@@ -196,94 +194,18 @@ export class HeatMap {
     context.imageSmoothingEnabled = Math.min(width / S, height / L) * k * ratio < 1;
     context.imageSmoothingQuality = "high";
     context.drawImage(this.#cells, 0, 0, width, height);
-
-    const rows = { size: (height / L) * k, offset: y, count: L, length: height };
-    const keys = { size: (width / S) * k, offset: x, count: S, length: width };
-    const { row, key } = this.#store.shown;
-    const middle = (n: number, { size, offset }: typeof rows): number => (n + 0.5) * size + offset;
-    const queryLabels = withShown(labelled(rows, labelRoom), row, middle(row, rows), height);
-    const keyLabels = withShown(labelled(keys, labelRoom), key, middle(key, keys), width);
-    const characters = Math.floor((left - 8) / 6.4);
-    const placeRow = (n: number): string => `translate(${left - 6},${top + middle(n, rows)})`;
-    const placeKey = (n: number): string => `translate(${left + middle(n, keys)},${top - 6}) rotate(-90)`;
-    this.#label("query-labels", queryLabels, this.#model.queries, characters, placeRow, "end", row);
-    this.#label(
-      "key-labels",
-      keyLabels,
-      this.#model.keys,
-      Math.floor((top - 6) / 6.4),
-      placeKey,
-      "start",
-      key,
-    );
-    this.#cross(
-      { x: left + key * keys.size + keys.offset, y: top + row * rows.size + rows.offset },
-      { width: keys.size, height: rows.size },
-    );
+    this.#overlay.drawLabels(this.#view());
+    this.#overlay.drawShown(this.#view(), this.#store.shown);
   }
 
-  #label(
-    group: string,
-    places: readonly number[],
-    labels: Labels,
-    characters: number,
-    place: (n: number) => string,
-    anchor: string,
-    shown: number,
-  ): void {
-    this.#svg
-      .select(`g.${group}`)
-      .selectAll<SVGTextElement, number>("text")
-      .data(places, (n) => n)
-      .join((enter) => enter.append("text").attr("dy", "0.35em").attr("text-anchor", anchor))
-      .text((n) => labels.cut(n, characters))
-      .classed("shown", (n) => n === shown)
-      .attr("transform", place)
-      .filter((n) => n === shown)
-      .raise();
-  }
-
-  /** Bands along the shown row and column, and a frame around their cell. */
-  #cross(at: { x: number; y: number }, size: { width: number; height: number }): void {
-    const { left, top, width, height } = this.#frame;
-    const clip = (from: number, length: number, begin: number, end: number): [number, number] => {
-      const start = Math.max(begin, Math.min(end, from));
-      return [start, Math.max(0, Math.min(end, from + length) - start)];
+  #view(): View {
+    const { L, S } = this.#model.data;
+    const { width, height } = this.#frame;
+    const { x, y, k } = this.#transform;
+    return {
+      frame: this.#frame,
+      rows: { size: (height / L) * k, offset: y, count: L, length: height },
+      keys: { size: (width / S) * k, offset: x, count: S, length: width },
     };
-    const [x, w] = clip(at.x, size.width, left, left + width);
-    const [y, h] = clip(at.y, size.height, top, top + height);
-    const bands = [
-      [left, y, x - left, h],
-      [x + w, y, left + width - x - w, h],
-      [x, top, w, y - top],
-      [x, y + h, w, top + height - y - h],
-    ];
-    this.#svg
-      .select("g.cross")
-      .selectAll<SVGRectElement, number[]>("rect")
-      .data(bands)
-      .join("rect")
-      .attr("x", (band) => band[0]!)
-      .attr("y", (band) => band[1]!)
-      .attr("width", (band) => Math.max(0, band[2]!))
-      .attr("height", (band) => Math.max(0, band[3]!));
-    const seen = w > 0 && h > 0;
-    const grow = Math.max(0, (6 - Math.min(w, h)) / 2);
-    this.#svg
-      .select("g.mark")
-      .selectAll("rect")
-      .data(seen ? ["outer", "inner"] : [])
-      .join("rect")
-      .attr("class", (name) => name)
-      .attr("x", x - grow)
-      .attr("y", y - grow)
-      .attr("width", w + 2 * grow)
-      .attr("height", h + 2 * grow);
   }
-}
-
-/** The labels with the shown one among them, where it is in sight. */
-function withShown(places: readonly number[], shown: number, at: number, length: number): number[] {
-  const others = places.filter((n) => n !== shown);
-  return at >= 0 && at <= length ? [...others, shown] : others;
 }
