@@ -3,7 +3,7 @@ import { cssColour, decades, isDark, onSystemTheme, palette } from "./colours.ts
 import { choice, make } from "./dom.ts";
 import { keyHelp } from "./heat-map-keys.ts";
 import type { Model } from "./model.ts";
-import { percent, weightText } from "./numbers.ts";
+import { digits, percent } from "./numbers.ts";
 import type { ColourScale, Store, Theme } from "./store.ts";
 
 export function themeChoice(store: Store): HTMLElement {
@@ -56,7 +56,7 @@ export function legend(store: Store): HTMLElement {
 }
 
 function weightMark(x: number): string {
-  return weightText(Number(x.toPrecision(2)));
+  return digits(x, 2);
 }
 
 /** How exact the shown weights are. */

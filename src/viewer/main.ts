@@ -15,7 +15,7 @@ import { TokenView } from "./tokens.ts";
 const model = new Model();
 
 /** So many layers at most have their heads across the whole page. */
-const shallow = 4;
+const shallow = 2;
 
 async function start(): Promise<void> {
   const { layer, head, row, key } = placeInAddress(model);

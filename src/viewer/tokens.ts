@@ -132,7 +132,7 @@ export class TokenView {
       .attr("d", ({ path }) => path)
       .attr("data-key", ({ key }) => key)
       .attr("data-weight", ({ value }) => weightText(value))
-      .attr("stroke-width", ({ value }) => 0.75 + 7 * value)
+      .attr("stroke-width", ({ value }) => 0.75 + 5 * value)
       .attr("stroke-opacity", ({ strength }) => 0.25 + 0.6 * Math.sqrt(strength));
     this.element.dataset.row = String(row);
   }

@@ -136,7 +136,7 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
     const row = Array.from({ length: L }, (_, key) => weightAt(0, 4, 11, key));
     const seen = [...row.keys()].filter((key) => row[key]! >= 0.02 * Math.max(...row));
     expect(lines.map(({ key }) => key).sort((a, b) => a - b)).toEqual(seen);
-    for (const { key, width } of lines) expect(width).toBeCloseTo(0.75 + 7 * row[key]!, 3);
+    for (const { key, width } of lines) expect(width).toBeCloseTo(0.75 + 5 * row[key]!, 3);
     expect(await textOf(page, "#top-keys caption")).toBe("Largest weights of own (query 11)");
     await page.mouse.move(0, 0);
     await page.waitForFunction(() => document.getElementById("tokens")?.dataset.row === "0");
