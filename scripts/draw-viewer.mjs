@@ -67,7 +67,7 @@ await page.waitForFunction(() => document.documentElement.dataset.ready === "tru
 const { y, height } = await page.locator("#tokens").boundingBox();
 const picture = await page.screenshot({
   fullPage: true,
-  clip: { x: 0, y: 0, width: size.width, height: y + height + 20 },
+  clip: { x: 0, y: 0, width: size.width, height: y + height + 8 },
 });
 await browser.close();
 // The browser packs a picture quickly rather than well.
