@@ -137,7 +137,7 @@ test("writes all heads as a page", async () => {
   const facts = JSON.parse(stdout);
   const page = readFileSync(html, "utf8");
   expect(facts.html).toEqual({ file: html, bytes: statSync(html).size });
-  expect(page).toContain("<title>Causal self-attention over the text given</title>");
+  expect(page).toContain("<title>Causal self-attention over the text given: 2 heads of 8</title>");
   expect(dataOf(page).queryTokens).toEqual(["a", "<", "b", ">", "c"]);
   const { weights } = readHead(page, 0, 0);
   // A small matrix has exact weights: those of the picture.
@@ -145,7 +145,7 @@ test("writes all heads as a page", async () => {
   expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([]);
   const again = await run(["explore", "a b c", "--html", html]);
   expect(again.stdout.replaceAll(/\s+/g, " ")).toMatch(
-    / All heads are in \S*page\.html, [\d.]+ KiB: open it in a browser\. $/,
+    / Written to \S*page\.html: all heads, html, [\d.]+ KiB: open it in a browser\. $/,
   );
 });
 

@@ -106,7 +106,10 @@ function picture({ picture, tokens, options }: Findings, page: Page): string[] {
 
 function describePage({ page: made }: Findings, page: Page): string[] {
   if (made === undefined) return [];
-  return wrap(`Written to ${made.file}: all heads, html, ${bytes(made.bytes)}: open it in a browser.`, page.width);
+  return wrap(
+    `Written to ${made.file}: all heads, html, ${bytes(made.bytes)}: open it in a browser.`,
+    page.width,
+  );
 }
 
 function describeMaps({ maps }: Findings): string {
