@@ -8,11 +8,12 @@ const target = "src/inspect/generated/viewer.ts";
 
 /** Writes src/inspect/generated/viewer.ts. */
 export async function bundleViewer() {
+  const still = path.resolve("src/viewer/no-transitions.ts");
   const bundle = await rolldown({
     input: "src/viewer/main.ts",
     platform: "browser",
     tsconfig: false,
-    resolve: { alias: { "d3-transition": path.resolve("src/viewer/no-transitions.ts") } },
+    resolve: { alias: { "d3-transition": still, "d3-interpolate": still } },
   });
   const { output } = await bundle.generate({ format: "iife", minify: true });
   await bundle.close();

@@ -1,5 +1,4 @@
 // From weights to colours: on light ground from pale to dark, on dark ground from dark to bright, so that nothing is the ground.
-import { scaleLinear } from "d3-scale";
 import type { Head } from "./model.ts";
 import type { ColourScale, Theme } from "./store.ts";
 
@@ -25,18 +24,23 @@ const dark = "12151c 2a1a50 56187d 862781 b73779 e55063 fb8861 fec387 fcfdbf";
 
 /** The colours of a theme. The first is the ground itself. */
 export function palette(isDark: boolean): Palette {
-  const stops = (isDark ? dark : light).split(" ").map((stop) => `#${stop}`);
-  const places = stops.map((_, n) => (n * (steps - 1)) / (stops.length - 1));
-  const colourAt = scaleLinear<string>(places, stops);
-  return Uint32Array.from({ length: steps }, (_, n) => pixel(colourAt(n)));
+  const stops = (isDark ? dark : light).split(" ").map(channelsOf);
+  return Uint32Array.from({ length: steps }, (_, n) => {
+    const place = (n * (stops.length - 1)) / (steps - 1);
+    const before = Math.min(stops.length - 2, Math.floor(place));
+    const [from, to] = [stops[before]!, stops[before + 1]!];
+    return pixel(from.map((channel, c) => Math.round(channel + (to[c]! - channel) * (place - before))));
+  });
 }
 
 /** NaN is a colour of its own, that no palette has. */
-export const nanPixel: number = pixel("rgb(220, 60, 60)");
+export const nanPixel: number = pixel(channelsOf("dc3c3c"));
 
-/** `rgb(1, 2, 3)`. */
-function pixel(colour: string): number {
-  const [red, green, blue] = colour.match(/\d+/g)!.map(Number);
+function channelsOf(hex: string): number[] {
+  return [0, 2, 4].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
+}
+
+function pixel([red, green, blue]: readonly number[]): number {
   return ((255 << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
 }
 

@@ -1,16 +1,16 @@
 // What all plots share: a figure with a caption, axes, and a mark at what is shown.
-import { axisBottom, axisLeft } from "d3-axis";
-import { type ScaleLinear, scaleLinear } from "d3-scale";
 import { type Selection, select } from "d3-selection";
 import { make } from "./dom.ts";
+import { digits } from "./numbers.ts";
+import { linear, roundUp, type Scale, ticks as ticksOf } from "./scale.ts";
 
 export type Group = Selection<SVGGElement, unknown, null, undefined>;
 
 /** A plot's area, its scales and its sizes in CSS pixels. */
 export interface Area {
   readonly group: Group;
-  readonly x: ScaleLinear<number, number>;
-  readonly y: ScaleLinear<number, number>;
+  readonly x: Scale;
+  readonly y: Scale;
   readonly width: number;
   readonly height: number;
 }
@@ -46,8 +46,8 @@ export class Plot {
   ): Area {
     const full = Math.max(120, this.element.clientWidth);
     const width = full - margin.left - margin.right;
-    const x = scaleLinear(domain.x, [0, width]);
-    const y = scaleLinear(domain.y, [height, 0]).nice(4);
+    const x = linear(domain.x, [0, width]);
+    const y = linear([domain.y[0], roundUp(domain.y[1], 4)], [height, 0]);
     this.#svg
       .attr("width", full)
       .attr("height", height + margin.top + margin.bottom)
@@ -55,22 +55,13 @@ export class Plot {
       .remove();
     this.#text.textContent = summary;
     const group = this.#svg.append("g").attr("transform", `translate(${margin.left},${margin.top})`);
-    const bottom = axisBottom<number>(x as never)
-      .ticks(Math.min(8, width / 50))
-      .tickSizeOuter(0);
-    const tickText = (n: unknown): string =>
-      ticks ? ticks.text(n as number) : Number.isInteger(n) ? String(n) : "";
-    if (ticks) bottom.tickValues([...ticks.values]);
-    bottom.tickFormat(tickText as never);
-    group
-      .append("g")
-      .attr("class", "axis")
-      .attr("transform", `translate(0,${height})`)
-      .call(bottom as never);
-    group
-      .append("g")
-      .attr("class", "axis rules")
-      .call(axisLeft(y).ticks(4).tickSize(-width) as never);
+    const whole = {
+      values: ticksOf(x.from, x.to, Math.min(8, width / 50)).filter(Number.isInteger),
+      text: String,
+    };
+    const { values, text } = ticks ?? whole;
+    drawBottom(group, x, values, text);
+    drawLeft(group, y, width);
     group
       .append("text")
       .attr("class", "name")
@@ -109,4 +100,30 @@ export class Plot {
     });
     svg.addEventListener("pointerleave", () => call(undefined));
   }
+}
+
+function drawBottom(group: Group, x: Scale, values: readonly number[], text: (n: number) => string): void {
+  const axis = group.append("g").attr("class", "axis").attr("transform", `translate(0,${height})`);
+  axis.append("path").attr("d", `M0,0H${x(x.to)}`);
+  const tick = axis.selectAll("g").data(values).join("g");
+  tick.attr("transform", (n) => `translate(${x(n)},0)`);
+  tick.append("line").attr("y2", 5);
+  tick.append("text").attr("y", 16).attr("text-anchor", "middle").text(text);
+}
+
+/** Ticks are lines through the whole plot. */
+function drawLeft(group: Group, y: Scale, width: number): void {
+  const axis = group.append("g").attr("class", "axis rules");
+  const tick = axis
+    .selectAll("g")
+    .data(ticksOf(y.from, y.to, 4))
+    .join("g");
+  tick.attr("transform", (n) => `translate(0,${y(n)})`);
+  tick.append("line").attr("x2", width);
+  tick
+    .append("text")
+    .attr("x", -6)
+    .attr("dy", "0.32em")
+    .attr("text-anchor", "end")
+    .text((n) => digits(n, 3));
 }
