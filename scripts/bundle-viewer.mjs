@@ -1,4 +1,4 @@
-// The script and style of the pages that toHtml writes, as strings in a module: src/viewer with the parts of D3 that it uses.
+// The script and style of the pages that toHtml writes, as strings in a module: src/viewer with d3-selection and d3-zoom.
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";

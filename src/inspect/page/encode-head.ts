@@ -21,7 +21,7 @@ export type HeadSizes = RecordSizes & { readonly queryOffset: number };
 /** How often a head is packed at most, in search of the number of levels that fits best. */
 const mostTries = 4;
 /** Cells that are gone through in a fraction of a millisecond. */
-const cellsAtOnce = 65_536;
+const cellsAtOnce = 16_384;
 
 /** Packs heads of one size, one after the other, in memory that they share. */
 export class HeadEncoder {
