@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { bundle } from "./bundle.mjs";
+import { bundleDeclarations } from "./bundle-declarations.mjs";
 import { bundleViewer } from "./bundle-viewer.mjs";
 import { writeKernels, writeParameters } from "./generate-bindings.mjs";
 import { writeTiles } from "./generate-tiles.mjs";
@@ -21,12 +22,11 @@ buildKernels(debug ? [...KERNEL_SETS, "debug"] : KERNEL_SETS);
 writeParameters("assembly/parameters.ts", "src/engine/generated/parameters.ts");
 writeKernels(KERNEL_SETS, "build/kernels", "src/engine/generated/kernels.ts");
 await bundleViewer();
-// Modules to build/modules/, declarations to dist/.
-run(bin("tsc"), "-p", "tsconfig.json", "--declarationDir", "dist");
+run(bin("tsc"), "-p", "tsconfig.json", "--declarationDir", "build/declarations");
 // The command line times these beside us, and takes those of their functions that it calls into its bundle.
 run(bin("tsc"), "-p", "bench/baselines");
 await bundle("build/modules", "dist");
-dropInnerDeclarations();
+await bundleDeclarations("build/declarations", "dist");
 fs.chmodSync("dist/cli/main.js", 0o755);
 fs.mkdirSync("dist/kernels", { recursive: true });
 // The wide kernels are of no use without the flag that the engine sets for them: they have no file of their own.
@@ -42,25 +42,6 @@ function buildKernels(targets) {
     if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, "utf8") === stamp) continue;
     run(process.execPath, "node_modules/assemblyscript/bin/asc.js", "--target", target);
     fs.writeFileSync(stampFile, stamp);
-  }
-}
-
-/** What no entry point of the package leads to is of no use to anybody's compiler. */
-function dropInnerDeclarations() {
-  const { exports } = JSON.parse(fs.readFileSync("package.json", "utf8"));
-  const wanted = Object.values(exports).flatMap(({ types }) => types ?? []);
-  const reached = new Set();
-  for (const file of wanted) {
-    const name = path.normalize(file);
-    if (reached.has(name) || !fs.existsSync(name)) continue;
-    reached.add(name);
-    for (const [, target] of fs.readFileSync(name, "utf8").matchAll(/(?:from |import\()"(\.[^"]+)"/g))
-      wanted.push(path.join(path.dirname(name), target.replace(/\.[jt]s$/, ".d.ts")));
-  }
-  for (const file of fs.readdirSync("dist", { recursive: true })) {
-    const name = path.join("dist", file);
-    const inner = name.endsWith(".d.ts") && !reached.has(name);
-    if (inner) fs.rmSync(name);
   }
 }
 

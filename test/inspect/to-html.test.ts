@@ -235,7 +235,11 @@ describe("what does not fit", () => {
     [with_({ title: 3 }), "ERR_OPTION", '"title" expected a string, got 3'],
     [with_({ batch: 1 }), "ERR_OPTION", '"batch" expected less than B=1 of "layers.weights", got 1'],
     [with_({ batch: 0.5 }), "ERR_OPTION", '"batch" expected a whole number of at least 0, got 0.5'],
-    [with_({ token: [] }), "ERR_OPTION", '"token" is no option here (did you mean "tokens"?); expected tokens,'],
+    [
+      with_({ token: [] }),
+      "ERR_OPTION",
+      '"token" is no option here (did you mean "tokens"?); expected tokens,',
+    ],
     [
       with_({ maxBytes: 1000 }),
       "ERR_OPTION",
