@@ -15,13 +15,14 @@ import { rooflineRegions } from "./figures/roofline.mjs";
 import { runtimes } from "./figures/runtimes.mjs";
 import { serviceRegions } from "./figures/service.mjs";
 import { soak } from "./figures/soak.mjs";
-import { chart, table } from "./figures/speed.mjs";
+import { chart, chartInDocs, table } from "./figures/speed.mjs";
 import { nodeVersions } from "./figures/versions.mjs";
 import { wide } from "./figures/wide.mjs";
 
 /** What each region of each file says, by its name. */
 const documents = {
   "README.md": { chart, table, peers, wide },
+  "docs/index.md": { chart: chartInDocs, table },
   "docs/kv-cache.md": { decode },
   "docs/efficient-attention.md": efficientRegions,
   "docs/performance.md": { ...rooflineRegions, "node-versions": nodeVersions },

@@ -1,0 +1,53 @@
+// The order of the pages. A page that is not named here is found by search and by links alone.
+import fs from "node:fs";
+import path from "node:path";
+
+const reference = path.join(import.meta.dirname, "..", "generated", "reference", "typedoc-sidebar.json");
+
+const groups = [
+  ["Start", { start: "Start in a minute", attention: "Attention explained", readme: "A tour of everything" }],
+  [
+    "Guide",
+    {
+      masks: "Masks in pictures",
+      "attention-options": "Options of attention",
+      "kv-cache": "Key/value cache",
+      "efficient-attention": "Efficient variants",
+      composition: "Attention in parts",
+      inspect: "Looking at attention",
+      checkpoints: "Checkpoints",
+      "command-line": "Command line",
+    },
+  ],
+  [
+    "Operating",
+    {
+      operations: "Serving",
+      memory: "Memory",
+      performance: "Performance",
+      numerics: "Numerics",
+      errors: "Errors",
+      package: "Package and runtimes",
+      security: "Security",
+    },
+  ],
+  [
+    "Inside",
+    {
+      architecture: "Architecture",
+      assembly: "Kernel sources",
+      "bench-notes": "What was tried",
+      changelog: "Changes",
+    },
+  ],
+  ["Recipes", { "examples/": "Whole programs", "examples/service": "A service" }],
+];
+
+export function sidebar() {
+  const guide = groups.map(([text, pages]) => ({
+    text,
+    items: Object.entries(pages).map(([page, text]) => ({ text, link: `/${page}` })),
+  }));
+  const modules = JSON.parse(fs.readFileSync(reference, "utf8"));
+  return [...guide, { text: "Reference", link: "/reference/", items: modules }];
+}
