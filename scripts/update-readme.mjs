@@ -7,6 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { readAllResults, readDigest } from "../bench/charts/results.mjs";
+import { cost } from "./figures/cost.mjs";
 import { decode } from "./figures/decode.mjs";
 import { efficientRegions } from "./figures/efficient.mjs";
 import { peers } from "./figures/peers.mjs";
@@ -23,6 +24,7 @@ import { wide } from "./figures/wide.mjs";
 const documents = {
   "README.md": { chart, table, peers, wide },
   "docs/index.md": { chart: chartInDocs, table },
+  "docs/attention.md": { cost },
   "docs/kv-cache.md": { decode },
   "docs/efficient-attention.md": efficientRegions,
   "docs/performance.md": { ...rooflineRegions, "node-versions": nodeVersions },
