@@ -1,6 +1,6 @@
 /**
  * The numbers behind a picture of attention: statistics without the matrix of weights, maps of it, rollout through layers,
- * knock-outs, and the form in which BertViz takes weights. docs/inspect.md shows them.
+ * knock-outs, and the form in which BertViz takes weights; and the pictures themselves. docs/inspect.md shows them.
  *
  * @module
  */
@@ -19,4 +19,7 @@ export {
   type StatisticsOptions,
 } from "./attention-statistics.ts";
 export { type BertVizOptions, type BertVizParameters, type BertVizView, bertViz } from "./bert-viz.ts";
+export type { ColourMap } from "./heat-map/colour-maps.ts";
+export type { SvgOptions } from "./heat-map/options.ts";
+export { toSvg } from "./heat-map/to-svg.ts";
 export { type KnockOut, type KnockOutSizes, knockOutMask } from "./knock-out.ts";

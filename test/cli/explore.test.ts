@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { displayWidth } from "../../src/cli/terminal/label.ts";
+import { displayWidth } from "../../src/inspect/heat-map/label.ts";
 import { Random } from "../../src/random.ts";
 import { writeSafetensors } from "../../src/safetensors/index.ts";
 import { run } from "../support/command.ts";

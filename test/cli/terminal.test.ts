@@ -2,8 +2,8 @@ import { describe, expect, test } from "vitest";
 import { colourDepth, paint } from "../../src/cli/terminal/colours.ts";
 import { bytes, time } from "../../src/cli/terminal/format.ts";
 import { drawHeatMap, legend, tokensThatFit } from "../../src/cli/terminal/heatmap.ts";
-import { alignRight, displayWidth, shorten, visible } from "../../src/cli/terminal/label.ts";
 import { describeProgress } from "../../src/cli/terminal/progress.ts";
+import { alignRight, displayWidth, shorten, visible } from "../../src/inspect/heat-map/label.ts";
 
 describe("drawHeatMap", () => {
   const map = {

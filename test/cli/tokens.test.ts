@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { tokenize, words } from "../../src/cli/explore/tokens.ts";
-import { graphemes } from "../../src/cli/terminal/segments.ts";
+import { graphemes } from "../../src/inspect/heat-map/segments.ts";
 
 describe("tokenize", () => {
   const text = "The dog's tail — ```wagged```, don't\nyou see?";

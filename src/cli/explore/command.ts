@@ -1,11 +1,14 @@
+import { visible } from "../../inspect/heat-map/label.ts";
 import type { Execute } from "../command.ts";
+import { drawPictures, type PictureTarget, pictureTargets, type WrittenPicture } from "../files/pictures.ts";
+import { replaceFiles } from "../files/replace-files.ts";
+import { checkTargets } from "../files/targets.ts";
 import { misuse, type Values } from "../grammar/option.ts";
 import { tokensThatFit } from "../terminal/heatmap.ts";
-import { visible } from "../terminal/label.ts";
-import { explore } from "./explore.ts";
+import { explore, type Findings } from "./explore.ts";
 import { toJson } from "./json.ts";
 import type { exploreGrammar } from "./options.ts";
-import { report } from "./report.ts";
+import { report, title } from "./report.ts";
 
 export const exploreCommand: Execute<Values<(typeof exploreGrammar)["groups"]>> = async (
   values,
@@ -14,11 +17,33 @@ export const exploreCommand: Execute<Values<(typeof exploreGrammar)["groups"]>> 
 ) => {
   if (values.weights !== undefined && values.projections === "none")
     throw misuse("--weights and --projections none exclude each other");
+  const drawn = pictureTargets(values);
+  await checkTargets(
+    drawn,
+    [input, values.weights].filter((file) => file !== undefined),
+  );
   if (input === undefined)
     note('no text given, so this is a sample: pass a FILE, "some text", or - for standard input');
   const room = (tokens: readonly string[]): number =>
     json ? tokens.length : tokensThatFit(page.width, tokens.map(visible));
   const findings = await explore({ ...values, input }, progress, room);
   if (findings.tokens.note !== undefined) note(findings.tokens.note);
-  return { facts: toJson(findings), lines: report(findings, page) };
+  const pictures = await writePictures(drawn, findings);
+  return { facts: toJson(findings, pictures), lines: report(findings, pictures, page) };
 };
+
+async function writePictures(
+  targets: readonly PictureTarget[],
+  findings: Findings,
+): Promise<readonly WrittenPicture[]> {
+  const { maps, options } = findings;
+  if (maps === undefined) return [];
+  const labels = {
+    title: title(findings),
+    tokens: maps.tokens,
+    heads: maps.heads.map((head) => `head ${head}`),
+  };
+  const { contents, pictures } = drawPictures(targets, maps.weights, options, labels);
+  await replaceFiles(contents);
+  return pictures;
+}

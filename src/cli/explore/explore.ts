@@ -7,7 +7,7 @@ import { type Comparison, timeBaselines } from "./baselines.ts";
 import { embed } from "./embed.ts";
 import { type Heads, type Layer, makeLayer, sliceHead, splitHeads } from "./layer.ts";
 import type { ExploreOptions } from "./options.ts";
-import { type Picture, takePicture } from "./picture.ts";
+import { type Picture, takeMaps, takePicture } from "./picture.ts";
 import { readSource } from "./source.ts";
 import { type Tokens, tokenize } from "./tokens.ts";
 import { type Check, verify } from "./verify.ts";
@@ -27,6 +27,14 @@ export interface Findings {
   readonly baselines: Comparison;
   readonly check: Check;
   readonly picture: Picture;
+  /** What goes into files, if that is asked for: weights of the head asked for or of all, `[heads, tokens, tokens]`. */
+  readonly maps: Maps | undefined;
+}
+
+export interface Maps {
+  readonly heads: readonly number[];
+  readonly tokens: readonly string[];
+  readonly weights: TensorLike & { readonly shape: readonly number[] };
 }
 
 /** Milliseconds for which work is repeated, so that the time of a short text means something. */
@@ -57,7 +65,8 @@ export async function explore(
     progress.stage("checking a sample of rows in float64");
     const check = await verify({ x, heads: parts, ...run }, layer);
     progress.stage("timing pure JavaScript");
-    const slice = sliceHead(parts, options.head);
+    const { head = 0 } = options;
+    const slice = sliceHead(parts, head);
     const rows = (data: Float32Array): TensorLike => ({ data, shape: [slice.tokens, slice.E] });
     const ours = await engine.scaledDotProductAttention(
       rows(slice.query),
@@ -67,7 +76,7 @@ export async function explore(
     );
     const baselines = await timeBaselines(slice, options.causal, ours.output.data);
     const show = Math.min(options.show, room(tokens.texts.slice(0, options.show)));
-    const picture = await takePicture(parts, options.head, tokens.texts, show, engine);
+    const picture = await takePicture(parts, head, tokens.texts, show, engine);
     return {
       options,
       source: source.name,
@@ -79,11 +88,23 @@ export async function explore(
       baselines,
       check,
       picture,
+      maps: await mapsOf(options, parts, tokens, engine),
     };
   } finally {
     progress.stop();
     await engine.dispose();
   }
+}
+
+async function mapsOf(
+  { svg, png, head, show }: ExploreOptions,
+  parts: Heads,
+  { texts }: Tokens,
+  engine: Engine,
+): Promise<Maps | undefined> {
+  if (svg === undefined && png === undefined) return undefined;
+  const heads = head === undefined ? Array.from({ length: parts.H }, (_, h) => h) : [head];
+  return { heads, tokens: texts.slice(0, show), weights: await takeMaps(parts, heads, show, engine) };
 }
 
 /** Runs the layer over the whole text, then its attention operator alone, both off the event loop. */

@@ -1,7 +1,8 @@
+import type { WrittenPicture } from "../files/pictures.ts";
 import type { Findings } from "./explore.ts";
 
 /** What a run found out: the report's facts unrounded, with the drawn weights. */
-export function toJson(findings: Findings): object {
+export function toJson(findings: Findings, pictures: readonly WrittenPicture[]): object {
   const { options, source, tokens, sizes, engine, milliseconds, flops, baselines, check, picture } = findings;
   const gflops = flops / milliseconds.attention / 1e6;
   const size = picture.tokens.length;
@@ -43,5 +44,6 @@ export function toJson(findings: Findings): object {
       ),
       strongest: picture.strongest,
     },
+    pictures,
   };
 }

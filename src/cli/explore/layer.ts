@@ -20,7 +20,7 @@ const usualHeadSize = 64;
 /** @throws CommandError where the sizes asked for do not go together, or the weights are none. */
 export async function makeLayer(options: ExploreOptions, engine: Engine): Promise<Layer> {
   const layer = options.weights === undefined ? seededLayer(options, engine) : await layerOf(options, engine);
-  if (options.head >= layer.heads)
+  if (options.head !== undefined && options.head >= layer.heads)
     throw new CommandError(
       2,
       `--head expected 0 to ${layer.heads - 1}, the layer's heads, got ${options.head}`,

@@ -1,5 +1,6 @@
 import { engineOptions } from "../grammar/engine-options.ts";
 import { choice, flag, grammar, text, type Values, whole } from "../grammar/option.ts";
+import { pictureOptions } from "../grammar/picture-options.ts";
 
 export const tokenUnits = ["characters", "words", "subwords"] as const;
 export type TokenUnit = (typeof tokenUnits)[number];
@@ -47,8 +48,9 @@ export const exploreGrammar = grammar({
     },
     "The engine": engineOptions,
     "The picture": {
-      head: whole(0, 1023, "which head to draw (default 0, the first)", 0),
-      show: whole(1, 256, "how many tokens to draw (default 24)", 24),
+      head: whole(0, 1023, "which head to draw (default 0, the first; in files all)", undefined),
+      show: whole(1, 1024, "how many tokens to draw (default 24)", 24),
+      ...pictureOptions,
     },
   },
   positionals: { what: "one FILE or one text in quotes", most: 1 },
@@ -56,6 +58,7 @@ export const exploreGrammar = grammar({
     'npx wasm-attention explore "the dog chased the cat" --projections none',
     "npx wasm-attention explore notes.txt --tokens subwords --causal --head 3",
     "git log | npx wasm-attention explore - --json",
+    "npx wasm-attention explore notes.txt --show 48 --svg heads.svg",
   ],
 });
 

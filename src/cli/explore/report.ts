@@ -1,13 +1,15 @@
 /** What a run found out, as text for a terminal. */
 import { availableParallelism } from "node:os";
+import { shorten, visible } from "../../inspect/heat-map/label.ts";
+import type { WrittenPicture } from "../files/pictures.ts";
 import { bold } from "../terminal/colours.ts";
-import { count, figure, plural, scaled, time } from "../terminal/format.ts";
+import { bytes, count, figure, plural, scaled, time } from "../terminal/format.ts";
 import { drawHeatMap, legend } from "../terminal/heatmap.ts";
-import { shorten, visible } from "../terminal/label.ts";
 import { type Page, type Row, table, wrap } from "../terminal/table.ts";
 import type { Findings } from "./explore.ts";
 
-export function report(findings: Findings, page: Page): string[] {
+/** @param written pictures in files */
+export function report(findings: Findings, written: readonly WrittenPicture[], page: Page): string[] {
   return [
     bold(shorten(title(findings), page.width), page.depth),
     ...wrap(explanation(findings), page.width),
@@ -15,10 +17,14 @@ export function report(findings: Findings, page: Page): string[] {
     ...table(facts(findings), page),
     "",
     ...picture(findings, page),
+    ...written.map(
+      ({ file, format, bytes: size }) =>
+        `Written to ${file}: ${describeMaps(findings)}, ${format}, ${bytes(size)}.`,
+    ),
   ];
 }
 
-function title({ source, sizes, options }: Findings): string {
+export function title({ source, sizes, options }: Findings): string {
   const { heads, headSize } = sizes;
   return `${options.causal ? "Causal self-attention" : "Self-attention"} over ${source}: ${plural(heads, "head")} of ${headSize}`;
 }
@@ -103,6 +109,11 @@ function picture({ picture, tokens, options }: Findings, page: Page): string[] {
     legend(page.depth),
     "Right: the row's largest weight among all tokens, and the token that has it.",
   ];
+}
+
+function describeMaps({ maps }: Findings): string {
+  const { heads, tokens } = maps!;
+  return `${heads.length === 1 ? `head ${heads[0]}` : plural(heads.length, "head")} over ${plural(tokens.length, "token")}`;
 }
 
 function share(weight: number): string {

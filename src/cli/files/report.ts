@@ -3,6 +3,7 @@
 import { bold } from "../terminal/colours.ts";
 import { bytes, plural, time } from "../terminal/format.ts";
 import { columns, type Page } from "../terminal/table.ts";
+import type { WrittenPicture } from "./pictures.ts";
 import type { Written } from "./targets.ts";
 import type { FileTensor } from "./tensor-file.ts";
 
@@ -12,6 +13,7 @@ export interface Transfer {
   readonly milliseconds: number;
   readonly threads: number;
   readonly outputs: readonly Written[];
+  readonly pictures: readonly WrittenPicture[];
 }
 
 /** A tensor of a file without its numbers. */
@@ -20,7 +22,7 @@ export function describeFile({ data: _, ...rest }: FileTensor): Omit<FileTensor,
 }
 
 export function reportFiles(
-  { title, inputs, milliseconds, threads, outputs }: Transfer,
+  { title, inputs, milliseconds, threads, outputs, pictures }: Transfer,
   page: Page,
 ): string[] {
   const place = ({ file, name }: { file: string; name?: string }): string =>
@@ -40,6 +42,12 @@ export function reportFiles(
         shape(tensor.shape),
         dtype,
         `to ${place(tensor)}, ${bytes(tensor.bytes)}`,
+      ]),
+      ...pictures.map((picture) => [
+        "  picture",
+        shape(picture.shape),
+        picture.format,
+        `to ${picture.file}, ${bytes(picture.bytes)}`,
       ]),
     ]),
   ];

@@ -1,8 +1,5 @@
-/**
- * Results into files: written under another name beside it, then renamed, so that a file is never half there; and
- * checked before anything is computed.
- */
-import { realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+/** Results into files, checked before anything is computed. */
+import { realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { writeNpy } from "../../npy.ts";
 import { writeSafetensors } from "../../safetensors/index.ts";
@@ -10,6 +7,7 @@ import type { TensorLike } from "../../tensor-like.ts";
 import { CommandError } from "../command-error.ts";
 import { misuse } from "../grammar/option.ts";
 import { type Place, placeOf } from "./place.ts";
+import { type Content, replaceFiles } from "./replace-files.ts";
 
 /** Where a result goes. */
 export interface Target extends Place {
@@ -36,7 +34,10 @@ export function targetOf(text: string, flag: string, result: string): Target {
 }
 
 /** @throws CommandError where a result would overwrite an input or another result, or has no folder to be in. */
-export async function checkTargets(targets: readonly Target[], inputs: readonly string[]): Promise<void> {
+export async function checkTargets(
+  targets: readonly Pick<Target, "file" | "name" | "result">[],
+  inputs: readonly string[],
+): Promise<void> {
   const taken = new Set<string>();
   const sources = await Promise.all(inputs.map(identity));
   for (const { file, name, result } of targets) {
@@ -62,34 +63,19 @@ async function identity(file: string): Promise<string> {
   return real ?? join(await realpath(dirname(file)).catch(() => dirname(file)), basename(file));
 }
 
-/** Writes all results, those of one safetensors file together, or none of them. */
+/** Writes all results, those of one safetensors file together, and what else there is, or none of it. */
 export async function writeResults(
   results: readonly {
     readonly target: Target;
     readonly tensor: TensorLike & { readonly shape: readonly number[] };
   }[],
+  beside: readonly Content[] = [],
 ): Promise<Written[]> {
   const files = new Map<string, typeof results>();
   for (const one of results) files.set(one.target.file, [...(files.get(one.target.file) ?? []), one]);
-  const pending: { temporary: string; file: string }[] = [];
-  const written: Written[] = [];
-  try {
-    for (const [name, together] of files) {
-      // A link stays a link: what it leads to is replaced.
-      const file = await realpath(name).catch(() => name);
-      const temporary = join(dirname(file), `.${basename(file)}.${process.pid}.part`);
-      pending.push({ temporary, file });
-      const bytes = encode(together);
-      await writeFile(temporary, bytes).catch((cause) => {
-        throw new CommandError(1, `cannot write ${name}: ${(cause as Error).message}`, { cause });
-      });
-      for (const { target, tensor } of together) written.push(describe(target, tensor.shape));
-    }
-    for (const { temporary, file } of pending) await rename(temporary, file);
-  } finally {
-    for (const { temporary } of pending) await rm(temporary, { force: true });
-  }
-  return written;
+  const contents = [...files].map(([file, together]) => ({ file, bytes: encode(together) }));
+  await replaceFiles([...contents, ...beside]);
+  return [...files.values()].flat().map(({ target, tensor }) => describe(target, tensor.shape));
 }
 
 function encode(together: Parameters<typeof writeResults>[0]): Uint8Array {

@@ -2,6 +2,7 @@
 import { createEngine, type LayerRotary, MultiHeadAttention } from "../../index.ts";
 import type { Execute } from "../command.ts";
 import { readLayerWeights, refusing } from "../files/layer-weights.ts";
+import { drawWeights, pictureTargets } from "../files/pictures.ts";
 import { placeOf } from "../files/place.ts";
 import { describeFile, reportFiles } from "../files/report.ts";
 import { checkTargets, targetOf, writeResults } from "../files/targets.ts";
@@ -9,17 +10,18 @@ import { type FileTensor, readFloats, readMask } from "../files/tensor-file.ts";
 import { misuse } from "../grammar/option.ts";
 import type { LayerOptions } from "./options.ts";
 
-export const layerCommand: Execute<LayerOptions> = async (values, _, { page, progress }) => {
+export const layerCommand: Execute<LayerOptions> = async (values, _, { page, progress, note }) => {
   const { input, key, value, keyPaddingMask, attnMask, weights } = values;
-  if (values.perHead && values.weightsOut === undefined)
-    throw misuse("--per-head expected --weights-out FILE");
+  const drawn = pictureTargets(values);
+  if (values.perHead && values.weightsOut === undefined && drawn.length === 0)
+    throw misuse("--per-head expected --weights-out FILE, --svg FILE or --png FILE");
   const targets = [targetOf(values.out, "--out", "output")];
   if (values.weightsOut !== undefined) targets.push(targetOf(values.weightsOut, "--weights-out", "weights"));
   const places = [input, key, value, keyPaddingMask, attnMask, weights].filter(
     (place) => place !== undefined,
   );
   await checkTargets(
-    targets,
+    [...targets, ...drawn],
     places.map((place) => placeOf(place).file),
   );
 
@@ -44,16 +46,18 @@ export const layerCommand: Execute<LayerOptions> = async (values, _, { page, pro
     const made = await layer.forward(query, key, value, {
       ...masks,
       causal,
-      needWeights: values.weightsOut !== undefined,
+      needWeights: values.weightsOut !== undefined || drawn.length > 0,
       averageWeights: !values.perHead,
     });
     const milliseconds = performance.now() - begun;
     progress.stage("writing");
+    const { contents, pictures } = drawWeights(drawn, made.weights, values, note, !values.perHead);
     const outputs = await writeResults(
       targets.map((target) => ({
         target,
         tensor: target.result === "output" ? made.output : made.weights!,
       })),
+      contents,
     );
     const { kernels, kernelsReason: reason, threads } = engine.info();
     const { embedDim, headDim } = layer;
@@ -65,9 +69,13 @@ export const layerCommand: Execute<LayerOptions> = async (values, _, { page, pro
       engine: { kernels, reason, threads },
       milliseconds,
       outputs,
+      pictures,
     };
     const title = `${numHeads} heads of ${headDim} on ${kernels} kernels`;
-    return { facts, lines: reportFiles({ title, inputs: tokens, milliseconds, threads, outputs }, page) };
+    return {
+      facts,
+      lines: reportFiles({ title, inputs: tokens, milliseconds, threads, outputs, pictures }, page),
+    };
   } finally {
     await engine.dispose();
   }

@@ -1,5 +1,6 @@
 import { engineOptions } from "../grammar/engine-options.ts";
 import { flag, grammar, number, required, text, type Values, whole } from "../grammar/option.ts";
+import { pictureOptions } from "../grammar/picture-options.ts";
 
 export const layerGrammar = grammar({
   name: "layer",
@@ -26,7 +27,7 @@ export const layerGrammar = grammar({
       value: text("FILE", "[B, S, vdim] (default: the key)"),
       out: required(text("FILE", "where the output goes, [B, L, E] of float32: o.npy or o.safetensors:NAME")),
       weightsOut: text("FILE", "the weights of attention, [B, L, S], averaged over the heads"),
-      perHead: flag("not averaged: [B, H, L, S]"),
+      perHead: flag("not averaged: [B, H, L, S]; pictures show every head"),
     },
     "Which keys": {
       causal: flag("key j is open to query i where j <= i"),
@@ -34,6 +35,7 @@ export const layerGrammar = grammar({
       attnMask: text("FILE", "the same as [L, S], [H, L, S] or [B, H, L, S]"),
       torchMasks: flag("boolean masks are PyTorch's, in which 1 = ignore"),
     },
+    "A picture": pictureOptions,
     "The engine": engineOptions,
   },
   examples: [

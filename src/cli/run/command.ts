@@ -1,6 +1,7 @@
 /** Attention over tensors in files. */
 import { type AttentionResult, createEngine } from "../../index.ts";
 import type { Execute } from "../command.ts";
+import { drawWeights, pictureTargets } from "../files/pictures.ts";
 import { placeOf } from "../files/place.ts";
 import { describeFile, reportFiles } from "../files/report.ts";
 import { checkTargets, type Target, targetOf, writeResults } from "../files/targets.ts";
@@ -16,12 +17,13 @@ const results = [
   { option: "returnScores", result: "scores", flag: "--return-scores" },
 ] as const;
 
-export const runCommand: Execute<RunOptions> = async (values, _, { page, progress }) => {
+export const runCommand: Execute<RunOptions> = async (values, _, { page, progress, note }) => {
   const targets = results.flatMap(({ option, result, flag }) =>
     values[option] === undefined ? [] : [targetOf(values[option], flag, result)],
   );
+  const drawn = pictureTargets(values);
   await checkTargets(
-    targets,
+    [...targets, ...drawn],
     placesOf(values).map((place) => placeOf(place).file),
   );
 
@@ -30,7 +32,8 @@ export const runCommand: Execute<RunOptions> = async (values, _, { page, progres
   const key = await readFloats(values.key, "--key");
   const value = await readFloats(values.value, "--value");
   const heads = query.shape.at(values.layout === "BLHE" ? -2 : -3) ?? 1;
-  const options = await readOptions(values, query.shape.length < 3 ? 1 : heads);
+  const asked = await readOptions(values, query.shape.length < 3 ? 1 : heads);
+  const options = { ...asked, returnWeights: asked.returnWeights || drawn.length > 0 };
 
   const engine = createEngine({ threads: values.threads, kernels: values.kernels });
   try {
@@ -39,7 +42,9 @@ export const runCommand: Execute<RunOptions> = async (values, _, { page, progres
     const made = await engine.scaledDotProductAttention(query, key, value, options);
     const milliseconds = performance.now() - begun;
     progress.stage("writing");
-    const outputs = await writeResults(targets.map((target) => ({ target, tensor: tensorOf(made, target) })));
+    const { contents, pictures } = drawWeights(drawn, made.weights, values, note);
+    const results = targets.map((target) => ({ target, tensor: tensorOf(made, target) }));
+    const outputs = await writeResults(results, contents);
     const { kernels, kernelsReason: reason, threads } = engine.info();
     const inputs = { query, key, value };
     const facts = {
@@ -49,9 +54,10 @@ export const runCommand: Execute<RunOptions> = async (values, _, { page, progres
       engine: { kernels, reason, threads },
       milliseconds,
       outputs,
+      pictures,
     };
     const title = `Attention on ${kernels} kernels`;
-    return { facts, lines: reportFiles({ title, inputs, milliseconds, threads, outputs }, page) };
+    return { facts, lines: reportFiles({ title, inputs, milliseconds, threads, outputs, pictures }, page) };
   } finally {
     await engine.dispose();
   }

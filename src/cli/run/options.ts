@@ -9,6 +9,7 @@ import {
   text,
   type Values,
 } from "../grammar/option.ts";
+import { pictureOptions } from "../grammar/picture-options.ts";
 
 export const runGrammar = grammar({
   name: "run",
@@ -77,6 +78,7 @@ export const runGrammar = grammar({
         "biased",
       ),
     },
+    "A picture": pictureOptions,
     "The engine": engineOptions,
   },
   examples: [

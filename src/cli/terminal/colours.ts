@@ -1,5 +1,6 @@
 /** Which colours a stream shows, and the ramp that the heat map is painted with. */
 import { WriteStream } from "node:tty";
+import { colourAt, stopsOf } from "../../inspect/heat-map/colour-maps.ts";
 
 /** Bits of colour: none, the 256 of xterm, or all of them. */
 export type ColourDepth = 1 | 8 | 24;
@@ -23,42 +24,20 @@ export function colourDepth(
   return depth >= 24 ? 24 : depth >= 8 ? 8 : 1;
 }
 
-type Rgb = readonly [red: number, green: number, blue: number];
+const viridis = stopsOf("viridis");
 
 /**
- * Nine colours of viridis (S. van der Walt and N. Smith, CC0): it brightens evenly from dark violet to
- * yellow, and reads the same to the colour-blind.
- */
-const viridis: readonly Rgb[] = [
-  [68, 1, 84],
-  [71, 44, 122],
-  [59, 81, 139],
-  [44, 113, 142],
-  [33, 144, 141],
-  [39, 173, 129],
-  [92, 200, 99],
-  [170, 220, 50],
-  [253, 231, 37],
-];
-
-/**
- * Nine of xterm's 256 colours near those of viridis, chosen by hand so that each is brighter than the
+ * Nine of xterm's 256 colours near those of viridis at equal distances, chosen by hand so that each is brighter than the
  * last: the nearest ones by distance are not.
  */
 const nearViridis: readonly number[] = [53, 54, 24, 30, 36, 41, 77, 148, 220];
 
 /** Text on a background of the ramp's colour at `level`, from 0 to 1. */
 export function paint(text: string, level: number, depth: 8 | 24): string {
-  const at = Math.min(Math.max(level, 0), 1) * (viridis.length - 1);
-  const colour = depth === 24 ? `2;${between(at).join(";")}` : `5;${nearViridis[Math.round(at)]}`;
+  const within = Math.min(Math.max(level, 0), 1);
+  const near = nearViridis[Math.round(within * (nearViridis.length - 1))];
+  const colour = depth === 24 ? `2;${colourAt(viridis, within).join(";")}` : `5;${near}`;
   return `\u001b[48;${colour}m${text}\u001b[0m`;
-}
-
-/** The colour between the two that stand next to a fractional index. */
-function between(at: number): number[] {
-  const low = viridis[Math.floor(at)]!;
-  const high = viridis[Math.ceil(at)]!;
-  return low.map((component, i) => Math.round(component + (high[i]! - component) * (at % 1)));
 }
 
 /** Emphasis for headings, where the stream shows any. */

@@ -1,7 +1,8 @@
 /** A matrix of weights as a picture of text: one line a row, one cell a column, tokens on both sides. */
+
+import { alignRight, graphemeWidth, shorten } from "../../inspect/heat-map/label.ts";
+import { graphemes } from "../../inspect/heat-map/segments.ts";
 import { type ColourDepth, paint } from "./colours.ts";
-import { alignRight, graphemeWidth, shorten } from "./label.ts";
-import { graphemes } from "./segments.ts";
 
 /** What to draw. */
 export interface HeatMap {
