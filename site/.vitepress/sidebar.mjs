@@ -6,10 +6,12 @@ const reference = path.join(import.meta.dirname, "..", "generated", "reference",
 
 const groups = [
   ["Start", { start: "Start in a minute", attention: "Attention explained", readme: "A tour of everything" }],
+  ["Coming from", { "from-pytorch": "PyTorch", "from-onnx": "ONNX" }],
   [
     "Guide",
     {
       masks: "Masks in pictures",
+      positions: "Positions",
       "attention-options": "Options of attention",
       "kv-cache": "Key/value cache",
       "efficient-attention": "Efficient variants",
@@ -34,6 +36,7 @@ const groups = [
   [
     "Inside",
     {
+      kernels: "How the kernels work",
       architecture: "Architecture",
       assembly: "Kernel sources",
       "bench-notes": "What was tried",
