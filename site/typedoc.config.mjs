@@ -26,9 +26,22 @@ export default {
   hidePageHeader: true,
   hideBreadcrumbs: true,
   useCodeBlocks: true,
+  expandParameters: true,
   parametersFormat: "table",
   interfacePropertiesFormat: "table",
   classPropertiesFormat: "table",
   typeDeclarationFormat: "table",
+  indexFormat: "table",
+  tableColumnSettings: { hideModifiers: true, hideInherited: true, hideOverrides: true, hideSources: true },
+  textContentMappings: { "title.memberPage": "{name}", "title.modulePage": "{name}" },
+  // Parts of public types, spelled out where these are described.
+  intentionallyNotExported: [
+    "CallOptions",
+    "FloatTensor",
+    "LinearAttentionTerms",
+    "StatisticsOf",
+    "kernelPieces",
+  ],
+  treatWarningsAsErrors: true,
   sidebar: { autoConfiguration: true, format: "vitepress", pretty: true, collapsed: true },
 };

@@ -1,6 +1,6 @@
 import path from "node:path";
 import GithubSlugger from "github-slugger";
-import { home } from "./home.mjs";
+import { home, icon } from "./home.mjs";
 import { repositoryLinks } from "./links.mjs";
 import { excluded, pageOf, root } from "./pages.mjs";
 import { sidebar } from "./sidebar.mjs";
@@ -17,6 +17,7 @@ const vueFromHere = {
 export default {
   title: "wasm-attention",
   description: "Attention for Node and browsers: WebAssembly SIMD kernels under a small typed API",
+  head: [["link", { rel: "icon", type: "image/svg+xml", href: icon }]],
   srcDir: root,
   srcExclude: excluded(),
   rewrites: (file) => pageOf(file) ?? file,

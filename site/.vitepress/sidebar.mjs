@@ -46,11 +46,15 @@ const groups = [
   ["Recipes", { "examples/": "Whole programs", "examples/service": "A service" }],
 ];
 
+/** The guide's sidebar leads to the reference, which has one of its own. */
 export function sidebar() {
   const guide = groups.map(([text, pages]) => ({
     text,
     items: Object.entries(pages).map(([page, text]) => ({ text, link: `/${page}` })),
   }));
   const modules = JSON.parse(fs.readFileSync(reference, "utf8"));
-  return [...guide, { text: "Reference", link: "/reference/", items: modules }];
+  return {
+    "/": [...guide, { text: "Reference", items: [{ text: "All exports", link: "/reference/" }] }],
+    "/reference/": [{ text: "Reference", link: "/reference/", items: modules }],
+  };
 }
