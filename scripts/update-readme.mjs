@@ -16,7 +16,7 @@ import { rooflineRegions } from "./figures/roofline.mjs";
 import { runtimes } from "./figures/runtimes.mjs";
 import { serviceRegions } from "./figures/service.mjs";
 import { soak } from "./figures/soak.mjs";
-import { chart, chartInDocs, table } from "./figures/speed.mjs";
+import { chart, chartInDocs, reached, reading, table } from "./figures/speed.mjs";
 import { nodeVersions } from "./figures/versions.mjs";
 import { wide } from "./figures/wide.mjs";
 
@@ -27,7 +27,8 @@ const documents = {
   "docs/attention.md": { cost },
   "docs/kv-cache.md": { decode },
   "docs/efficient-attention.md": efficientRegions,
-  "docs/performance.md": { ...rooflineRegions, "node-versions": nodeVersions },
+  "docs/kernels.md": { reached },
+  "docs/performance.md": { reading, ...rooflineRegions, "node-versions": nodeVersions },
   "docs/operations.md": { ...serviceRegions, responsiveness },
   "docs/memory.md": { soak },
   "docs/package.md": { runtimes },

@@ -69,6 +69,30 @@ export function table({ speed: { machine, sides } }) {
   ].join("\n");
 }
 
+/** A row of the table in words, for who reads such tables for the first time. */
+export function reading({ speed: { sides } }) {
+  const side = sides.at(-1);
+  const work = findCase(side, "bert-base");
+  const [one, two] = [1, 2].map((threads) => findOurs(side, work, threads));
+  const time = ({ milliseconds }) => formatTime(milliseconds.best);
+  return (
+    `> BERT-base's attention, ${describeSize(work)}, takes ${time(one)} on one thread of Node ${side.major} and ${time(two)} on two. ` +
+    `That is ${formatTimes(one.timesTuned)} and ${formatTimes(two.timesTuned)} times as fast as the best plain JavaScript on the same Node. ` +
+    `One thread does ${percent(one)} of the multiplications and additions that this processor could do in that time.\n`
+  );
+}
+
+/** What the kernels reach of the peak. */
+export function reached({ speed: { sides } }) {
+  const side = sides.at(-1);
+  const share = (name) => percent(findOurs(side, findCase(side, name), 1));
+  return `On one thread of Node ${side.major}, \`${side.kernels}\` reaches ${share("bert-base")} of the processor's 128-bit peak in attention of BERT-base's size, and ${share("bert-projection")} in a matrix product.\n`;
+}
+
+function percent({ shareOfPeak }) {
+  return `${(shareOfPeak * 100).toFixed(0)}%`;
+}
+
 /** One case; a cell holds a line for each side. */
 function tableRow(sides, name) {
   const works = sides.map((side) => ({ side, work: findCase(side, name) }));
@@ -80,7 +104,7 @@ function tableRow(sides, name) {
   const timeOf = (entry) => (entry ? formatTime(entry.milliseconds.best) : "");
   const bold = (text) => (text === "" ? "" : `**${text}**`);
   const ours = ({ side, work }) => [1, 2].map((threads) => findOurs(side, work, threads)).filter(Boolean);
-  const share = (entry) => (entry.shareOfPeak === null ? "" : `${(entry.shareOfPeak * 100).toFixed(0)}%`);
+  const share = (entry) => (entry.shareOfPeak === null ? "" : percent(entry));
   return [
     `**${kinds[work.kind] ?? titleOf(work)}**<br>${describeSize(work)}`,
     cell(({ side }) => `Node ${side.major}`),

@@ -149,6 +149,10 @@ function figures() {
         },
       ],
     },
+    combined: {
+      title: "Options that exclude keys combine by and",
+      panels: combined(),
+    },
     polarity: {
       title: "One mask, two polarities",
       panels: [
@@ -261,6 +265,17 @@ function longformerPanel(code, note, options) {
 function patternPanel(code, note, pattern, length) {
   const blockMask = createBlockMask(pattern, { L: length, S: length, blockSize: 4 });
   return { code, note, cells: scores({ L: length, S: length }, { blockMask }), blockMask };
+}
+
+function combined() {
+  const sizes = { L: 8, S: 8 };
+  const mask = tensor(Uint8Array.of(0, 1, 1, 1, 1, 0, 1, 1), [8]);
+  return [
+    ["causal: true", "up to itself", { causal: true }],
+    ["window: [3, 1]", "3 before, 1 after", { window: [3, 1] }],
+    ["mask: [S]", "not keys 0 and 5", { mask }],
+    ["all three", "what each of them allows", { causal: true, window: [3, 1], mask }],
+  ].map(([code, note, options]) => ({ code, note, cells: scores(sizes, options) }));
 }
 
 /** The same mask in the letters of whoever takes it: that for a key to attend to, and that for one to ignore. */

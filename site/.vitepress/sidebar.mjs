@@ -43,7 +43,7 @@ const groups = [
       changelog: "Changes",
     },
   ],
-  ["Recipes", { "examples/": "Whole programs", "examples/service": "A service" }],
+  ["Recipes", { recipes: "Recipes", "examples/": "Whole programs", "examples/service": "A service" }],
 ];
 
 /** The guide's sidebar leads to the reference, which has one of its own. */

@@ -14,16 +14,16 @@ export function block() {
   const E = 8;
   const top = 78;
   const tall = rows * high;
-  const keys = 24;
-  const panel = 168;
-  const scores = 330;
-  const sums = 558;
+  const keys = 4;
+  const panel = 138;
+  const scores = 282;
+  const sums = 486;
   const lanes = PANEL * size + 5;
   const tile = (i) => (i < ROWS ? "plus soft" : "on faint");
   return drawing({
     title: "A block of keys and a panel of queries",
     description: `${KEY_BLOCK} keys by E times E by ${PANEL} queries are ${KEY_BLOCK} by ${PANEL} scores. Maxima, exponentials and sums go down the lanes. The exponentials times ${KEY_BLOCK} values are added to V by ${PANEL} sums.`,
-    width: 720,
+    width: 640,
     height: 352,
     parts: [
       text(keys, 14, `keys [${KEY_BLOCK}][E]`, "code"),
@@ -100,8 +100,8 @@ export function onlineSoftmax() {
     title: "The online softmax of one query over eight blocks of keys",
     description:
       "The running maximum is that of all scores so far. Where a block raises it, the sums so far are multiplied by a factor below 1; elsewhere by exactly 1.",
-    width: 420,
-    height: 270,
+    width: 310,
+    height: 250,
     legend: [
       { colour: "grey", text: "scores", dots: true },
       { colour: "orange", text: "maximum so far, m" },
@@ -110,7 +110,7 @@ export function onlineSoftmax() {
     plots: [
       {
         code: "scores, block by block",
-        note: "where a block raises m, what was summed is multiplied by e^(m − m′)",
+        note: "where m rises, the sums shrink by e^(m − m′)",
         x,
         y: { domain: [-5, 5], ticks: [-4, -2, 0, 2, 4] },
         rules: blocks,
@@ -121,7 +121,7 @@ export function onlineSoftmax() {
       },
       {
         code: "denominator after each block",
-        note: "relative to the maximum so far: it never overflows",
+        note: "relative to the maximum so far",
         x,
         y: { domain: [0, highest], ticks: [0, highest / 2, highest] },
         rules: blocks.map(({ at }) => ({ at })),

@@ -17,11 +17,11 @@ export function registerTile() {
           `${name}: ${ROWS} rows by ${PANEL} lanes, ${(ROWS * PANEL) / LANES} registers of sums`,
       )
       .join("; "),
-    width: 700,
+    width: 636,
     height: 300,
     parts: [
-      sets.map((set, n) => tilePanel(20 + n * 350, set)),
-      key(20, 288, [
+      sets.map((set, n) => tilePanel(8 + n * 324, set)),
+      key(8, 288, [
         { look: "on soft", content: "sums" },
         { look: "full soft", content: "panel: a row of 8 lanes" },
         { look: "plus soft", content: "one number, spread over 4 lanes" },
@@ -124,7 +124,7 @@ export function fewQueries() {
     },
     {
       heading: "1 or 2 queries: lanes are keys",
-      note: "4 keys transposed as they are read",
+      note: "4 keys, transposed on the way",
       rows: 2,
       columns: LANES,
       label: (i) => `query ${i}`,
@@ -139,12 +139,12 @@ export function fewQueries() {
       look: () => "on soft",
     },
   ];
-  const lefts = [20, 300, 520];
+  const lefts = [8, 282, 476];
   return drawing({
     title: "Lanes when queries are few",
     description:
       "One query in a panel of eight lanes leaves seven idle. With one or two queries the lanes are four keys; with three or four they are four queries.",
-    width: 720,
+    width: 632,
     height: 152,
     parts: [
       ways.map(({ heading, note, rows, columns, label, look }, n) => {
@@ -156,7 +156,7 @@ export function fewQueries() {
           grid({ x: x + 42, y: 42, rows, columns, size, every: LANES, look }),
         ];
       }),
-      key(20, 144, [
+      key(8, 144, [
         { look: "on soft", content: "a score that is wanted" },
         { look: "grey faint", content: "computed for nobody" },
       ]),

@@ -8,7 +8,7 @@ const LENGTH = 240;
 /** Blocks of keys for each panel of queries: computed whole, cut, or skipped. */
 export function walk() {
   const { PANEL, KEY_BLOCK } = sizesOf("strict");
-  const scale = 1.5;
+  const scale = 1.4;
   const [left, top] = [60, 52];
   const at = (keys) => left + keys * scale;
   const rows = (queries) => top + queries * scale;
@@ -36,12 +36,12 @@ export function walk() {
     }
   }
   const edges = Array.from({ length: LENGTH / KEY_BLOCK + 1 }, (_, n) => n * KEY_BLOCK);
-  const right = at(LENGTH) + 24;
+  const right = at(LENGTH) + 16;
   return drawing({
     title: `Causal attention over ${LENGTH} tokens, as it is computed`,
     description: `Panels of ${PANEL} queries go down, blocks of ${KEY_BLOCK} keys across. Blocks after a panel's last query are skipped; the block at its edge is cut to the keys that some query of the panel attends to.`,
-    width: 720,
-    height: 446,
+    width: 640,
+    height: 424,
     parts: [
       text(left, 14, `${LENGTH} queries, ${LENGTH} keys, causal`, "code"),
       text(left, 30, `keys, in blocks of ${KEY_BLOCK}`),
@@ -51,12 +51,12 @@ export function walk() {
       parts,
       `<path class="line" d="${edges.map((edge) => `M${at(edge)} ${top}V${rows(LENGTH)}`).join("")}"/>`,
       arrow(right, top + 6, right + 40, top + 6),
-      text(right + 50, top + 10, "1. a block of keys and values,"),
-      text(right + 50, top + 25, "read into the L1 cache"),
+      text(right + 46, top + 10, "1. a block of keys and values,"),
+      text(right + 46, top + 25, "read into the L1 cache"),
       arrow(right + 6, top + 48, right + 6, top + 82),
-      text(right + 50, top + 62, "2. all panels of the tile use it"),
-      text(right + 50, top + 77, "before the next block comes"),
-      key(left, 438, [
+      text(right + 46, top + 62, "2. all panels of the tile use it"),
+      text(right + 46, top + 77, "before the next block comes"),
+      key(left, 416, [
         { look: "on soft", content: "all 8 lanes attend" },
         { look: "plus soft", content: "some lanes are masked" },
         { look: "line", content: "empty: skipped" },
@@ -81,11 +81,11 @@ export function counter() {
   const tiles = Array.from({ length: 16 }, (_, tile) => ({ tile, cost: 2 * tile + 1 }));
   const half = tiles.length / 2;
   const cut = [layInTurn(tiles.slice(0, half)), layInTurn(tiles.slice(half))];
-  const [left, width] = [86, 580];
+  const [left, width] = [66, 560];
   const scale = width / Math.max(...cut.map((spans) => endOf(spans)));
   const lanes = (y, threads) =>
     threads.map((spans, n) => [
-      text(20, y + 15 + n * 28, `thread ${n}`, "name"),
+      text(4, y + 15 + n * 28, `thread ${n}`, "name"),
       spans.map(({ tile, from, cost }) => {
         const look = n === 0 ? "on soft" : "plus soft";
         const x = left + from * scale;
@@ -98,12 +98,12 @@ export function counter() {
     title: "Sixteen tiles of a causal attention on two threads",
     description:
       "Taken one after the other from a counter, both threads end within a tile of one another. Cut in two halves beforehand, one thread has three quarters of the work.",
-    width: 700,
+    width: 636,
     height: 206,
     parts: [
-      text(20, 14, "the next tile from a counter", "bold"),
+      text(4, 14, "the next tile from a counter", "bold"),
       lanes(26, takeInTurn(tiles, 2)),
-      text(20, 106, "half of the tiles each", "bold"),
+      text(4, 106, "half of the tiles each", "bold"),
       lanes(118, cut),
       arrow(left, 188, left + width, 188),
       text(left + width / 2, 202, "time", "middle"),
