@@ -1,6 +1,7 @@
-// The order of the pages. A page that is not named here is found by search and by links alone.
+// The order of the pages, and what they are called beside the others.
 import fs from "node:fs";
 import path from "node:path";
+import { root } from "./pages.mjs";
 
 const reference = path.join(import.meta.dirname, "..", "generated", "reference", "typedoc-sidebar.json");
 
@@ -46,8 +47,17 @@ const groups = [
   ["Recipes", { recipes: "Recipes", "examples/": "Whole programs", "examples/service": "A service" }],
 ];
 
+/** A page without a place would be found by search alone. */
+function checkPlaces() {
+  const named = new Set(groups.flatMap(([, pages]) => Object.keys(pages)).concat("index"));
+  for (const file of fs.readdirSync(path.join(root, "docs")))
+    if (file.endsWith(".md") && !named.has(path.basename(file, ".md")))
+      throw new Error(`docs/${file} has no place in the sidebar`);
+}
+
 /** The guide's sidebar leads to the reference, which has one of its own. */
 export function sidebar() {
+  checkPlaces();
   const guide = groups.map(([text, pages]) => ({
     text,
     items: Object.entries(pages).map(([page, text]) => ({ text, link: `/${page}` })),
