@@ -1,12 +1,11 @@
 // The whole build: micro-kernels, kernels, what TypeScript must know of them, TypeScript.
-//   node scripts/build.mjs [--debug] [--clean]
-// --debug also compiles the kernels with assertions and names; --clean removes what deleted sources left in dist.
+//   node scripts/build.mjs [--debug]
+// --debug also compiles the kernels with assertions and names.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
-import { minifySync } from "rolldown/utils";
-import { bundleCommandLine } from "./bundle-cli.mjs";
+import { bundle } from "./bundle.mjs";
 import { writeKernels, writeParameters } from "./generate-bindings.mjs";
 import { writeTiles } from "./generate-tiles.mjs";
 import { KERNEL_SETS, sizesOf } from "./kernel-sets.mjs";
@@ -20,21 +19,17 @@ const run = (command, ...args) => execFileSync(command, args, { stdio: ["ignore"
 buildKernels(debug ? [...KERNEL_SETS, "debug"] : KERNEL_SETS);
 writeParameters("assembly/parameters.ts", "src/engine/generated/parameters.ts");
 writeKernels(KERNEL_SETS, "build/kernels", "src/engine/generated/kernels.ts");
-if (process.argv.includes("--clean")) fs.rmSync("dist", { recursive: true, force: true });
-run(bin("tsc"), "-p", "tsconfig.json");
-// Once more without comments: they stay in the declarations, and are a seventh of the package in the code.
-const codeAlone = ["--declaration", "false", "--isolatedDeclarations", "false", "--removeComments"];
-run(bin("tsc"), "-p", "tsconfig.json", ...codeAlone);
+// Modules to build/modules/, declarations to dist/.
+run(bin("tsc"), "-p", "tsconfig.json", "--declarationDir", "dist");
+// The command line times these beside us, and takes those of their functions that it calls into its bundle.
+run(bin("tsc"), "-p", "bench/baselines");
+await bundle("build/modules", "dist");
 dropInnerDeclarations();
-dropWhitespace();
+fs.chmodSync("dist/cli/main.js", 0o755);
 fs.mkdirSync("dist/kernels", { recursive: true });
 // The wide kernels are of no use without the flag that the engine sets for them: they have no file of their own.
 for (const set of ["strict", "relaxed"])
   fs.copyFileSync(`build/kernels/${set}.wasm`, `dist/kernels/${set}.wasm`);
-// The command line times these beside us, and takes those of their functions that it calls into its bundle.
-run(bin("tsc"), "-p", "bench/baselines");
-await bundleCommandLine();
-fs.chmodSync("dist/cli/main.js", 0o755);
 
 /** Compiling the kernels takes seconds: only when a source, the compiler or its settings changed. */
 function buildKernels(targets) {
@@ -45,21 +40,6 @@ function buildKernels(targets) {
     if (fs.existsSync(stampFile) && fs.readFileSync(stampFile, "utf8") === stamp) continue;
     run(process.execPath, "node_modules/assemblyscript/bin/asc.js", "--target", target);
     fs.writeFileSync(stampFile, stamp);
-  }
-}
-
-/** Indentation is a twentieth of the package. Names stay: stack traces show them. */
-function dropWhitespace() {
-  const files = fs.readdirSync("dist", { recursive: true }).filter((name) => name.endsWith(".js"));
-  for (const name of files) {
-    const file = path.join("dist", name);
-    const { code, errors } = minifySync(file, fs.readFileSync(file, "utf8"), {
-      module: true,
-      compress: false,
-      mangle: false,
-    });
-    if (errors.length > 0) throw new Error(`${file}: ${errors[0].message}`);
-    fs.writeFileSync(file, code);
   }
 }
 

@@ -58,7 +58,7 @@ export interface EngineInfo {
 }
 
 /** An engine that is forgotten ends its threads, some time: they would keep its memory. */
-const forgotten = new FinalizationRegistry<Runtime>((runtime) => void runtime.endThreads());
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Runtime>((runtime) => void runtime.endThreads());
 
 /**
  * Linear memory, kernels and threads, with every operator as a method. The top-level functions use one that is made on
@@ -171,10 +171,7 @@ export class Engine {
   /** Refuses options that name another engine: nobody would see that they are passed over. */
   #checkOwn({ engine }: Call<unknown>): void {
     if (engine === undefined || engine === this) return;
-    throw new AttentionError(
-      "ERR_OPTION",
-      `"engine" expected the engine whose method is called, got ${isA(engine, Engine) ? "another one" : describe(engine)}`,
-    );
+    throw foreign(engine);
   }
 
   /** What this engine is made of and what it holds. */
@@ -251,6 +248,12 @@ export class Engine {
 /** V8 compiles a function for speed after some thousand of its loops have run. */
 const WARM_UP_CALLS = 10;
 const WARM_UP_SHORT_CALLS = 1000;
+
+/** What is wrong with an option that names another engine. */
+function foreign(engine: unknown): AttentionError {
+  const got = isA(engine, Engine) ? "another one" : describe(engine);
+  return new AttentionError("ERR_OPTION", `"engine" expected the engine whose method is called, got ${got}`);
+}
 
 /**
  * Makes an engine. This is synchronous and quick, but for the first with `kernels: "wide"`: threads start when the first

@@ -7,6 +7,7 @@ export type AttentionErrorCode =
   | "ERR_DISPOSED"
   | "ERR_WORKER"
   | "ERR_QUEUE_FULL"
+  | "ERR_FILE"
   | "ERR_UNSUPPORTED";
 
 /**

@@ -23,10 +23,10 @@ const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 function getterOf<T>(name: PropertyKey): (this: unknown) => T {
   return Object.getOwnPropertyDescriptor(typedArray, name)!.get as () => T;
 }
-const tagOf = getterOf<string | undefined>(Symbol.toStringTag);
-const lengthGetter = getterOf<number>("length");
-const bufferGetter = getterOf<ArrayBufferLike>("buffer");
-const offsetGetter = getterOf<number>("byteOffset");
+const tagOf = /* @__PURE__ */ getterOf<string | undefined>(Symbol.toStringTag);
+const lengthGetter = /* @__PURE__ */ getterOf<number>("length");
+const bufferGetter = /* @__PURE__ */ getterOf<ArrayBufferLike>("buffer");
+const offsetGetter = /* @__PURE__ */ getterOf<number>("byteOffset");
 
 /** How many elements a typed array has now: 0 where its buffer is detached, or has shrunk to before its end. */
 export function lengthOf(array: ArrayBufferView): number {
@@ -42,8 +42,8 @@ export function byteOffsetOf(array: ArrayBufferView): number {
 }
 
 type ViewConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => ArrayBufferView;
-const constructors: ReadonlyMap<string, ViewConstructor> = new Map(
-  [
+const constructors: ReadonlyMap<string, ViewConstructor> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ [
     Float32Array,
     Float64Array,
     Uint8Array,

@@ -6,7 +6,9 @@ import type { CacheState } from "./cache-state.ts";
 const states: WeakMap<object, CacheState> = new WeakMap();
 
 /** A cache that is forgotten gives its pages back, some time. */
-const forgotten: FinalizationRegistry<CacheState> = new FinalizationRegistry((state) => state.dispose());
+const forgotten: FinalizationRegistry<CacheState> = /* @__PURE__ */ new FinalizationRegistry((state) =>
+  state.dispose(),
+);
 
 export function bindState(cache: object, state: CacheState): void {
   states.set(cache, state);

@@ -1,5 +1,6 @@
 // What a model's configuration says of its attention: Hugging Face's config.json, or an object with the same names.
 
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import type { LayerRotary } from "../layer/rotary.ts";
 import type { RotaryScaling } from "../rotary-tables.ts";
@@ -11,12 +12,33 @@ export type ModelConfig = Readonly<Record<string, unknown>>;
 /** Configurations name the number of heads in these ways. */
 const headNames = ["num_attention_heads", "num_heads", "n_head", "n_heads", "nhead"] as const;
 
+/** The numbers of a token that a layer takes and gives. */
+const widthNames = ["hidden_size", "d_model", "n_embd", "dim", "embed_dim"] as const;
+
+/** The number of layers in a stack. */
+const depthNames = ["num_hidden_layers", "n_layer", "n_layers", "num_layers", "depth"] as const;
+
 /** @internal */
 export type HeadName = (typeof headNames)[number];
 
+/** @internal The name by which a configuration gives the number of heads, if it does. */
+export function headNameOf(config: ModelConfig): HeadName | undefined {
+  return headNames.find((known) => config[known] != null);
+}
+
+/** @internal Refuses a configuration whose tokens are of another width than those that the tensor `name` takes. */
+export function checkWidth(config: ModelConfig, name: string, width: number): void {
+  const known = widthNames.find((known) => config[known] != null);
+  if (known === undefined || config[known] === width) return;
+  throw new AttentionError(
+    "ERR_SHAPE",
+    `"config.${known}" is ${describe(config[known])}, but "${name}" takes ${width} numbers a token`,
+  );
+}
+
 /** @internal The number of heads, which no weight tells. `layer` and `usual` say in an error whose it is, and its usual name. */
 export function headsOf(config: ModelConfig, layer: string, usual: HeadName): number {
-  const name = headNames.find((known) => config[known] != null);
+  const name = headNameOf(config);
   if (name === undefined)
     throw new AttentionError(
       "ERR_OPTION",
@@ -24,6 +46,27 @@ export function headsOf(config: ModelConfig, layer: string, usual: HeadName): nu
     );
   checkWhole(`config.${name}`, config[name], 1);
   return config[name] as number;
+}
+
+/**
+ * @internal Refuses a configuration that is another model's: one that says how many layers a stack has, where no stack has so
+ * many. A checkpoint may hold several stacks, of which it describes one.
+ *
+ * @param layers the names of a family's layers
+ */
+export function checkDepth(config: ModelConfig, layers: readonly string[]): void {
+  const name = depthNames.find((known) => config[known] != null);
+  const stacks = new Map<string, number>();
+  for (const layer of layers) {
+    const stack = layer.replaceAll(/\d+/g, "#");
+    if (stack !== layer) stacks.set(stack, (stacks.get(stack) ?? 0) + 1);
+  }
+  if (name === undefined || stacks.size === 0 || [...stacks.values()].includes(Number(config[name]))) return;
+  const counts = [...stacks].map(([stack, count]) => `${count} of "${stack}"`);
+  throw new AttentionError(
+    "ERR_OPTION",
+    `"config.${name}" is ${describe(config[name])}, but the checkpoint has ${counts.join(", ")}; leave it out for a part of a model`,
+  );
 }
 
 /** @internal Refuses the model of another architecture that uses the same names, and settings that are not computed here. */

@@ -1,10 +1,11 @@
 import type { Engine } from "../engine.ts";
 import { AttentionError } from "../errors.ts";
+import { isA } from "../is-a.ts";
 import { MultiHeadAttention } from "../multi-head-attention.ts";
 import { shapeOf } from "../tensor-like.ts";
 import { readOptions } from "../validate/options.ts";
 import { type Checkpoint, weightsOf } from "./checkpoint.ts";
-import { checkModel, headsOf, type ModelConfig } from "./config.ts";
+import { checkDepth, checkModel, headsOf, type ModelConfig } from "./config.ts";
 import { type AttentionFamily, type Family, familyList, type Place } from "./families.ts";
 import { namesBeneath, readState } from "./state-dict.ts";
 
@@ -31,10 +32,10 @@ export interface FoundAttention {
  * @param config The object in the model's config.json. Weights do not tell the number of heads, so it is needed; any
  *   of the names that configurations use for it will do.
  * @returns The layers, layer 2 before layer 10; none where no name is known.
- * @throws AttentionError `ERR_OPTION` where the number of heads is missing, `ERR_UNSUPPORTED` for a model that
+ * @throws AttentionError `ERR_OPTION` where the number of heads is missing or that of layers is another, `ERR_UNSUPPORTED` for a model that
  *   uses the names for another attention, for tensors beneath a layer's name that it does not read, and for biases that
- *   its family has and the checkpoint has not; `load` rejects as `MultiHeadAttention.fromStateDict` throws, and for
- *   what is missing
+ *   its family has and the checkpoint has not; `load` rejects for what is missing, and for sizes that do not
+ *   fit each other or the config
  *
  * @example
  * ```ts
@@ -66,6 +67,11 @@ export function findAttentionLayers(checkpoint: Checkpoint, config: ModelConfig 
       const kind = family.cross?.test(module) ? "cross" : "self";
       found.push(describeLayer(name, family, { module, kind, config, weights }));
     }
+  for (const [name] of familyList)
+    checkDepth(
+      config,
+      found.filter(({ family }) => family === name).map((layer) => layer.name),
+    );
   const { compare } = new Intl.Collator("en", { numeric: true });
   return found.sort((a, b) => compare(a.name, b.name));
 }
@@ -83,15 +89,34 @@ function describeLayer(name: AttentionFamily, family: Family, place: Place): Fou
     options: { causal: kind === "self" && (family.causal?.(place) ?? false) },
     load: async (options = {}) => {
       readOptions(options, loadNames);
-      const state = await readState(family, place);
+      const state = await readState(family, place, numHeads);
       const rows = state.q_proj_weight ? shapeOf(state.q_proj_weight)[0]! : 0;
       const headDim = rows / numHeads;
       const numKvHeads =
         state.k_proj_weight && headDim > 0 ? shapeOf(state.k_proj_weight)[0]! / headDim : undefined;
       const settings = await family.settings?.(place, headDim);
-      return MultiHeadAttention.fromStateDict(state, { numHeads, numKvHeads, ...settings, ...options });
+      const make = (): MultiHeadAttention =>
+        MultiHeadAttention.fromStateDict(state, { numHeads, numKvHeads, ...settings, ...options });
+      return inModule(module, Object.keys(state), make);
     },
   };
+}
+
+/** PyTorch's own names are what a layer calls its tensors: in a checkpoint the module's name stands before them. */
+function inModule(
+  module: string,
+  names: readonly string[],
+  make: () => MultiHeadAttention,
+): MultiHeadAttention {
+  try {
+    return make();
+  } catch (cause) {
+    if (module === "" || !isA(cause, AttentionError)) throw cause;
+    const spelled = cause.message.replaceAll(/"([\w.]+)"/g, (quoted, name) =>
+      names.includes(name) ? `"${module}.${name}"` : quoted,
+    );
+    throw new AttentionError(cause.code, spelled, { cause });
+  }
 }
 
 const loadNames: ReadonlySet<string> = new Set(["engine"]);

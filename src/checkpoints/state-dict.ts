@@ -2,10 +2,13 @@
 
 import type { StateDict } from "../layer/weights.ts";
 import { shapeError, Tensor, tensor } from "../tensor.ts";
+import { checkShapes } from "./check-shapes.ts";
+import { checkWidth } from "./config.ts";
 import type { Family, Place } from "./families.ts";
 
-/** Reads a layer's tensors, these only. */
-export async function readState(family: Family, { module, weights }: Place): Promise<StateDict> {
+/** Reads a layer's tensors, these only. @throws AttentionError naming those that do not fit */
+export async function readState(family: Family, place: Place, numHeads: number): Promise<StateDict> {
+  const { module, weights, config } = place;
   const prefix = module === "" ? "" : `${module}.`;
   const read = (name: string): Promise<Tensor> => weights.read(prefix + name);
   const ifThere = async (name: string): Promise<Tensor | undefined> =>
@@ -13,6 +16,9 @@ export async function readState(family: Family, { module, weights }: Place): Pro
   const state: Record<string, Tensor | undefined> = {};
   if (family.inputs.length === 0) {
     for (const name of namesBeneath(module, weights.names)) state[name] = await read(name);
+    const name = state.in_proj_weight ? "in_proj_weight" : "q_proj_weight";
+    const width = state[name]?.shape[1];
+    if (width !== undefined) checkWidth(config, prefix + name, width);
     return state;
   }
   const matrix = async (name: string): Promise<Tensor> => {
@@ -27,11 +33,14 @@ export async function readState(family: Family, { module, weights }: Place): Pro
     inputs.push(await matrix(name));
     biases.push(await ifThere(`${name}.bias`));
   }
+  const output = await matrix(family.output);
+  const outputBias = await ifThere(`${family.output}.bias`);
+  checkShapes(family, place, { inputs, inputBiases: biases, output, outputBias }, numHeads);
   if (inputs.length === 1) state.in_proj_weight = inputs[0];
   else [state.q_proj_weight, state.k_proj_weight, state.v_proj_weight] = inputs;
   state.in_proj_bias = join(inputs, biases);
-  state["out_proj.weight"] = await matrix(family.output);
-  state["out_proj.bias"] = await ifThere(`${family.output}.bias`);
+  state["out_proj.weight"] = output;
+  state["out_proj.bias"] = outputBias;
   for (const name of family.further ?? []) state[name] = await ifThere(name);
   return state;
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+import { nearest } from "../nearest.ts";
 import type { Execute, Outcome, Session } from "./command.ts";
 /** `wasm-attention`: reads the command line, runs it, and turns what goes wrong into one line. */
 import { CommandError } from "./command-error.ts";
 import { commands } from "./commands.ts";
 import { helpOf, overview } from "./grammar/help.ts";
-import { nearest } from "./grammar/nearest.ts";
 import { flagOf, type Grammar, misuse } from "./grammar/option.ts";
 import { readValues } from "./grammar/parse.ts";
 import { packageVersion } from "./package-version.ts";
@@ -54,7 +54,8 @@ function openSession({ json, noColor }: { json: boolean; noColor: boolean }): Se
     page: { width: stdout.columns || usualWidth, depth: colourDepth(stdout, env, !noColor) },
     json,
     progress: showProgress(stderr),
-    note: (text) => void stderr.write(`wasm-attention: ${text}\n`),
+    // Over the line of progress, if there is one.
+    note: (text) => void stderr.write(`${stderr.isTTY ? "\r\u001b[K" : ""}wasm-attention: ${text}\n`),
   };
 }
 

@@ -9,7 +9,9 @@ interface Allocation {
 }
 
 /** A tensor that is forgotten gives its memory back, some time. */
-const forgotten = new FinalizationRegistry<Allocation>(({ memory, address }) => memory.free(address));
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Allocation>(({ memory, address }) =>
+  memory.free(address),
+);
 
 /** A view of a tensor's memory keeps the tensor: as long as anybody has one, its memory is not forgotten. */
 const tensorsOfViews = new WeakMap<Float32Array, EngineTensor>();

@@ -3,7 +3,8 @@
 
 import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
-import { kernelPieces } from "./generated/kernels.ts";
+import { kernelCodes, kernelPieces } from "./generated/kernels.ts";
+import { decode } from "./kernel-text.ts";
 import { environmentVariable } from "./platform.ts";
 
 /** The kernel sets there are, slowest first. */
@@ -44,7 +45,8 @@ export function chooseKernels(option: KernelChoice = "auto", judgeWide: () => Wi
       "ERR_OPTION",
       `${source} expected one of ${choices.join(", ")}, got ${describe(name)}`,
     );
-  if (!runs("strict"))
+  // Where relaxed SIMD runs, the rest does: the strict kernels' text need not be read to know.
+  if (!(name !== "strict" && runs("relaxed")) && !runs("strict"))
     throw new AttentionError("ERR_UNSUPPORTED", "this JavaScript engine has no WebAssembly SIMD");
   if (name === "strict") return { set: "strict", reason: `${source} asks for it` };
   if (name === "relaxed") {
@@ -71,7 +73,7 @@ const validated = new Map<KernelSet, boolean>();
 export function runs(set: KernelSet): boolean {
   const known = validated.get(set);
   if (known !== undefined) return known;
-  const valid = WebAssembly.validate(unshared(decode(set)));
+  const valid = WebAssembly.validate(unshared(bytesOf(set)));
   validated.set(set, valid);
   return valid;
 }
@@ -83,19 +85,25 @@ export function compileKernels(set: KernelSet, shared: boolean): WebAssembly.Mod
   const key = `${set} ${shared}`;
   let module = modules.get(key);
   if (module === undefined) {
-    const bytes = decode(set);
+    const bytes = bytesOf(set);
     module = new WebAssembly.Module(shared ? bytes : unshared(bytes));
     modules.set(key, module);
   }
   return module;
 }
 
-/** Two digits a byte: of base64, a fifth more is left once the package is compressed. */
-function decode(set: KernelSet): Uint8Array<ArrayBuffer> {
-  const text = kernelPieces.map((piece) => piece[set]).join("");
-  if (globalThis.Buffer !== undefined) return new Uint8Array(globalThis.Buffer.from(text, "hex"));
-  const bytes = new Uint8Array(text.length / 2);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(2 * i, 2 * i + 2), 16);
+const decoded = new Map<KernelSet, Uint8Array<ArrayBuffer>>();
+
+/** For a shared memory. */
+function bytesOf(set: KernelSet): Uint8Array<ArrayBuffer> {
+  let bytes = decoded.get(set);
+  if (bytes === undefined) {
+    bytes = decode(
+      kernelPieces.map((piece) => piece[set]),
+      kernelCodes,
+    );
+    decoded.set(set, bytes);
+  }
   return bytes;
 }
 

@@ -6,9 +6,12 @@ import type { Program } from "./program.ts";
 
 type DiagnosticsChannel = typeof import("node:diagnostics_channel");
 
-const channel = builtin<DiagnosticsChannel>("node:diagnostics_channel")?.tracingChannel?.<unknown, CallTrace>(
-  "wasm-attention:call",
-);
+const channel = /* @__PURE__ */ openChannel();
+
+function openChannel() {
+  const channels = builtin<DiagnosticsChannel>("node:diagnostics_channel");
+  return channels?.tracingChannel?.<unknown, CallTrace>("wasm-attention:call");
+}
 
 let silent = 0;
 

@@ -2,6 +2,7 @@
 
 import { describe, quoted } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
+import { didYouMean } from "../nearest.ts";
 import { Random } from "../random.ts";
 import { shapeError, Tensor } from "../tensor.ts";
 import { readTensor, type TensorData, type TensorLike, takeTensor, unreadable } from "../tensor-like.ts";
@@ -216,7 +217,7 @@ function checkStateNames(state: StateDict): void {
     if (!stateNames.has(name))
       throw new AttentionError(
         "ERR_OPTION",
-        `the state dict has ${quoted(name)}; expected ${[...stateNames].join(", ")}`,
+        `the state dict has ${quoted(name)}${didYouMean(name, [...stateNames])}; expected ${[...stateNames].join(", ")}`,
       );
   }
 }

@@ -15,7 +15,7 @@ interface ElementType {
 }
 
 /** By the names in the files, in the order in which the format's own implementation writes tensors. */
-export const elementTypes: Readonly<Record<string, ElementType>> = Object.freeze({
+export const elementTypes: Readonly<Record<string, ElementType>> = /* @__PURE__ */ Object.freeze({
   __proto__: null as never, // so that a dtype "constructor" is unknown, too
   U64: { bytes: 8, array: "BigUint64Array", read: (buffer) => new BigUint64Array(buffer) },
   I64: { bytes: 8, array: "BigInt64Array", read: (buffer) => new BigInt64Array(buffer) },

@@ -2,7 +2,7 @@
 
 import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
-import { fileSystem } from "./file-system.ts";
+import { fileSystem, naming } from "./file-system.ts";
 import { maxHeaderBytes, readSafetensorsHeader, refuse, type SafetensorsEntry } from "./header.ts";
 import { makeTensor, type SafetensorsTensor } from "./read.ts";
 import { openShards } from "./shards.ts";
@@ -28,7 +28,7 @@ export interface SafetensorsFile {
  *
  * @throws AttentionError as `readSafetensors`, for a file when it is opened; `ERR_OPTION` for a name that is not there
  *   and for an index that leads out of its folder, `ERR_DISPOSED` after `close`, `ERR_UNSUPPORTED` where there is no
- *   file system; errors of the file system as they are
+ *   file system, `ERR_FILE` with the system's error as `cause` for what it does not read
  *
  * @example
  * ```ts no-run
@@ -45,7 +45,11 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 
 type FileHandle = import("node:fs/promises").FileHandle;
 
-async function openFile(path: string): Promise<SafetensorsFile> {
+function openFile(path: string): Promise<SafetensorsFile> {
+  return naming("read", path, () => openHeader(path));
+}
+
+async function openHeader(path: string): Promise<SafetensorsFile> {
   const handle = await fileSystem().open(path);
   try {
     const { size } = await handle.stat();
@@ -56,7 +60,7 @@ async function openFile(path: string): Promise<SafetensorsFile> {
     header.set(start);
     header.set(await readBytes(handle, start.length, rest), start.length);
     const { entries, metadata } = readSafetensorsHeader(header, size);
-    return makeFile(handle, entries, metadata);
+    return makeFile(path, handle, entries, metadata);
   } catch (error) {
     await handle.close();
     throw error;
@@ -64,6 +68,7 @@ async function openFile(path: string): Promise<SafetensorsFile> {
 }
 
 function makeFile(
+  path: string,
   handle: FileHandle,
   entries: readonly SafetensorsEntry[],
   metadata: Readonly<Record<string, string>>,
@@ -87,7 +92,7 @@ function makeFile(
     metadata,
     entry: async (name) => find(name),
     read: async (name) => {
-      const read = start(name);
+      const read = naming("read", path, () => start(name));
       reads.add(read);
       try {
         return await read;

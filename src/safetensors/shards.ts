@@ -2,7 +2,7 @@
 
 import { builtin } from "../engine/platform.ts";
 import { AttentionError } from "../errors.ts";
-import { fileSystem } from "./file-system.ts";
+import { fileSystem, naming } from "./file-system.ts";
 import { maxHeaderBytes, parseObject, refuse } from "./header.ts";
 import type { SafetensorsFile } from "./open.ts";
 
@@ -11,10 +11,7 @@ export async function openShards(
   path: string,
   open: (path: string) => Promise<SafetensorsFile>,
 ): Promise<SafetensorsFile> {
-  const fs = fileSystem();
-  const { size } = await fs.stat(path);
-  if (size > maxHeaderBytes) throw refuse(`has ${size} bytes, more than ${maxHeaderBytes}`, "index");
-  const { metadata, weight_map } = parseObject("index", await fs.readFile(path));
+  const { metadata, weight_map } = await naming("read", path, () => readIndex(path));
   const fileOf = readWeightMap(weight_map);
   const { dirname, join } = builtin<typeof import("node:path")>("node:path")!;
   const shards = new Map<string, Promise<SafetensorsFile>>();
@@ -46,6 +43,13 @@ export async function openShards(
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+async function readIndex(path: string): Promise<Readonly<Record<string, unknown>>> {
+  const fs = fileSystem();
+  const { size } = await fs.stat(path);
+  if (size > maxHeaderBytes) throw refuse(`has ${size} bytes, more than ${maxHeaderBytes}`, "index");
+  return parseObject("index", await fs.readFile(path));
 }
 
 function readWeightMap(map: unknown): ReadonlyMap<string, string> {

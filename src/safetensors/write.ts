@@ -4,7 +4,7 @@ import { checkTensor, shapeOf, type TensorData, type TensorLike, unreadable } fr
 import { arrayType } from "../typed-array.ts";
 import { readOptions } from "../validate/options.ts";
 import { elementTypes } from "./element-types.ts";
-import { fileSystem } from "./file-system.ts";
+import { fileSystem, naming } from "./file-system.ts";
 import { checkMetadata } from "./header.ts";
 
 /** How tensors are written. */
@@ -52,7 +52,7 @@ export function writeSafetensors(
  * Writes tensors as a safetensors file, tensor by tensor. The file appears under its name, or takes the place of the one
  * there, when it is whole; if anything fails, nothing has changed.
  *
- * @throws AttentionError as {@link writeSafetensors}; errors of the file system as they are
+ * @throws AttentionError as {@link writeSafetensors}; `ERR_FILE` with the system's error as `cause`
  *
  * @example
  * ```ts
@@ -70,6 +70,10 @@ export async function writeSafetensorsFile(
   options: SafetensorsWriteOptions = {},
 ): Promise<void> {
   const { header, parts } = planFile(tensors, metadata, options);
+  await naming("write", path, () => replaceFile(path, header, parts));
+}
+
+async function replaceFile(path: string, header: Uint8Array, parts: readonly Part[]): Promise<void> {
   const fs = fileSystem();
   // Beside the file: a rename is atomic within a file system only.
   const temporary = `${path}.${globalThis.crypto.randomUUID()}.tmp`;

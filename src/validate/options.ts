@@ -1,5 +1,6 @@
 import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
+import { didYouMean } from "../nearest.ts";
 import { takeTensor, unreadable } from "../tensor-like.ts";
 import { isArray } from "../typed-array.ts";
 
@@ -63,9 +64,10 @@ export function checkNames(options: object, names: ReadonlySet<string>): void {
 }
 
 function unknownName(name: string, names: ReadonlySet<string>): AttentionError {
+  const all = [...names];
   return new AttentionError(
     "ERR_OPTION",
-    `"${name}" is no option here; expected ${[...names].join(", ") || "none"}`,
+    `"${name}" is no option here${didYouMean(name, all)}; expected ${all.join(", ") || "none"}`,
   );
 }
 

@@ -432,7 +432,10 @@ describe("findAttentionLayers", () => {
     [
       "heads that divide",
       () => findAttentionLayers(tensors, { num_attention_heads: 5 })[0]!.load(),
-      { message: '"numHeads" expected a divisor of rows of q_proj_weight=24, got 5' },
+      {
+        message:
+          '"config.num_attention_heads" expected a divisor of the 24 numbers that "encoder.layer.0.attention.self.query.weight" makes of a token, got 5',
+      },
     ],
     [
       "all projections",

@@ -22,6 +22,14 @@ afterAll(() => fs.rm(folder, { recursive: true }));
 const path = (name: string): string => join(folder, name);
 const tensors = { big: normal([100, 50], 1), small: normal([3], 2), half: normal([7, 2], 3) };
 
+/** What is said of a file, or a folder, that is not there. */
+const noFile = (doing: "read" | "write", name: string) => ({
+  name: "AttentionError",
+  code: "ERR_FILE",
+  message: `cannot ${doing} ${JSON.stringify(path(name))}: no such ${doing === "read" ? "file" : "folder"}`,
+  cause: { code: "ENOENT" },
+});
+
 /** Notes how many bytes are read from files. */
 async function countBytes(): Promise<{ bytes: number }> {
   const seen = { bytes: 0 };
@@ -93,7 +101,12 @@ describe("an open file", () => {
         message,
       });
     }
-    await expect(openSafetensors(path("none"))).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(openSafetensors(path("none"))).rejects.toMatchObject(noFile("read", "none"));
+    await expect(openSafetensors(path("none.json"))).rejects.toMatchObject(noFile("read", "none.json"));
+    await expect(openSafetensors(folder)).rejects.toMatchObject({
+      code: "ERR_FILE",
+      message: `cannot read ${JSON.stringify(folder)}: it is a directory`,
+    });
     await expect(openSafetensors(1 as never)).rejects.toThrow('"path" expected a string, got 1');
   });
 
@@ -136,7 +149,7 @@ describe("a checkpoint in several files", () => {
   it("may lack files until they are needed, and be tried again", async () => {
     await writeIndex({ ...weight_map, late: "late.safetensors", other: "a.safetensors" }, "late.json");
     await using opened = await openSafetensors(path("late.json"));
-    await expect(opened.read("late")).rejects.toMatchObject({ code: "ENOENT" });
+    await expect(opened.read("late")).rejects.toMatchObject(noFile("read", "late.safetensors"));
     await expect(opened.read("other")).rejects.toThrow('the safetensors file has no "other"');
     await writeSafetensorsFile(path("late.safetensors"), { late: tensors.small });
     expect(await opened.read("late")).toEqual(tensors.small);
@@ -244,6 +257,9 @@ describe("a file that is written", () => {
     };
     await expect(writeSafetensorsFile(path("kept"), { a: tensors.big, failing })).rejects.toThrow("gone");
     expect(await fs.readFile(path("kept"), "utf8")).toBe("old");
+    await expect(writeSafetensorsFile(path("nowhere/new"), tensors)).rejects.toMatchObject(
+      noFile("write", "nowhere/new"),
+    );
     await expect(writeSafetensorsFile(path("kept"), { __metadata__: tensors.big })).rejects.toThrow(
       "may not hold",
     );

@@ -110,6 +110,7 @@ test.each([
     1,
     `${other} has no weights of nn.MultiheadAttention: expected "out_proj.weight", got "weight"`,
   ],
+  [["explore", "x", "--prefix", "encoder"], 2, "--prefix expected --weights FILE"],
   [["explore", "x", "--head", "12"], 2, "--head expected 0 to 11, the layer's heads, got 12"],
 ])("%j fails in one line", async (args, code, message) => {
   expect(await run(args)).toEqual({ code, stdout: "", stderr: `wasm-attention: ${message}\n` });

@@ -2,11 +2,11 @@ import { describe, expect, test } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
 import { exploreGrammar } from "../../src/cli/explore/options.ts";
 import { helpOf, overview } from "../../src/cli/grammar/help.ts";
-import { nearest } from "../../src/cli/grammar/nearest.ts";
 import { flagOf, type Grammar } from "../../src/cli/grammar/option.ts";
 import { readValues } from "../../src/cli/grammar/parse.ts";
 import { layerGrammar } from "../../src/cli/layer/options.ts";
 import { runGrammar } from "../../src/cli/run/options.ts";
+import { nearest } from "../../src/nearest.ts";
 
 const files = "--query q.npy --key k.npy --value v.npy --out o.npy".split(" ");
 
@@ -20,7 +20,11 @@ describe("readValues", () => {
         prefix: undefined,
         heads: undefined,
         headSize: undefined,
-        head: 0,
+        head: undefined,
+        svg: undefined,
+        png: undefined,
+        colors: undefined,
+        logColors: false,
         causal: false,
         positions: "sinusoidal",
         seed: 0,
@@ -54,6 +58,7 @@ describe("readValues", () => {
     expect(readValues(exploreGrammar, ["--threads", "auto"]).values.threads).toBe("auto");
     expect(readValues(exploreGrammar, ["--", "--causal"])).toMatchObject({ positionals: ["--causal"] });
     expect(readValues(exploreGrammar, ["-"]).positionals).toEqual(["-"]);
+    expect(readValues(exploreGrammar, ["--json", "--json"]).values.json).toBe(true);
   });
 
   test("takes a kind or none, and values that begin with a dash", () => {
@@ -77,7 +82,8 @@ describe("readValues", () => {
 
   test.each([
     [exploreGrammar, ["the", "dog"], 'explore expected one FILE or one text in quotes, got "the" "dog"'],
-    [exploreGrammar, ["--colour"], "unknown option --colour"],
+    [exploreGrammar, ["--zebra"], "unknown option --zebra"],
+    [exploreGrammar, ["--colour"], "unknown option --colour; did you mean --colors?"],
     [exploreGrammar, ["--causl"], "unknown option --causl; did you mean --causal?"],
     [exploreGrammar, ["-x"], "unknown option -x"],
     [exploreGrammar, ["--tokens", "bytes"], '--tokens expected characters, words, subwords, got "bytes"'],
@@ -93,7 +99,15 @@ describe("readValues", () => {
     ],
     [exploreGrammar, ["--json=1"], "--json takes no value"],
     [runGrammar, ["--query", "q.npy"], "run expected --key FILE --value FILE --out FILE"],
-    [runGrammar, [...files, "--causal", "bottom-right"], 'run expected options alone, got "bottom-right"'],
+    [
+      runGrammar,
+      [...files, "--causal", "bottom-right"],
+      "--causal bottom-right is written --causal=bottom-right",
+    ],
+    [runGrammar, [...files, "--causal", "down"], 'run expected options alone, got "down"'],
+    [runGrammar, [...files, "--query", "r.npy"], "--query is given twice"],
+    [runGrammar, [...files, "--causal", "--causal=bottom-right"], "--causal is given twice"],
+    [exploreGrammar, ["--heads=2", "--heads", "2"], "--heads is given twice"],
     [runGrammar, [...files, "--causal=no"], '--causal expected top-left, bottom-right, got "no"'],
     [runGrammar, [...files, "--scale", "big"], '--scale expected a number, got "big"'],
     [layerGrammar, [], "layer expected --weights FILE --heads N --input FILE --out FILE"],
@@ -110,6 +124,11 @@ test("nearest finds what was meant, and nothing where nothing is near", () => {
     ["--qurey", "--query-off", "--causl", "--jsn", "--zebra"].map((name) => nearest(name, names)),
   ).toEqual(["--query", "--query-offset", "--causal", "--json", undefined]);
   expect(nearest("--json", names)).toBe("--json");
+  expect(nearest("isCausal", ["causal", "signal"])).toBe("causal");
+  // Nothing is compared with what is far too long.
+  expect(nearest("x".repeat(1e7), names)).toBeUndefined();
+  // One letter for another is no slip.
+  expect(nearest("K", ["B", "H", "L"])).toBeUndefined();
 });
 
 describe("the help", () => {

@@ -38,7 +38,10 @@ writeFileSync(
   writeSafetensors({ ...Object.fromEntries(prefixed), "other.out_proj.weight": x }),
 );
 
-const layer = (...args: string[]) => run(["layer", "--heads", String(H), ...args], "", { cwd: folder });
+const layer = (...args: string[]) => {
+  const heads = args.includes("--heads") ? [] : ["--heads", String(H)];
+  return run(["layer", ...heads, ...args], "", { cwd: folder });
+};
 const plain = ["--weights", "mha.safetensors", "--input", "x.npy", "--out", "o.npy"];
 
 describe("gives what the layer gives", () => {

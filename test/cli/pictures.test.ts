@@ -54,6 +54,14 @@ test("explore draws all heads, or one, over as many tokens as it is told", async
   expectWeights(weightsIn(only), JSON.parse(one.stdout).picture.weights.flat());
 });
 
+test("explore draws the picture of the documentation", async () => {
+  const text = "the dog chased the cat, the cat chased the mouse";
+  // These kernels give the same bits everywhere.
+  const strict = ["--kernels", "strict", "--projections", "none", "--heads", "4"];
+  expect((await run(["explore", text, ...strict, "--svg", file("heads.svg")])).code).toBe(0);
+  await expect(readFileSync(file("heads.svg"), "utf8")).toMatchFileSnapshot("../../docs/images/heads.svg");
+});
+
 test("run draws the weights of the first batch entry, and says so", async () => {
   for (const [n, name] of ["q", "k", "v"].entries())
     writeFileSync(file(`${name}.npy`), writeNpy(normal([2, 3, 5, 4], n)));

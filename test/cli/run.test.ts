@@ -145,6 +145,35 @@ describe("gives what the operator gives", () => {
     expect(await attend(...files, "--mask", "mask.npy", "--out", "o32.npy")).toMatchObject({ code: 0 });
     expect(readFileSync(at("o64.npy"))).toEqual(readFileSync(at("o32.npy")));
   });
+
+  test("from a mask of floating-point 0 and 1, with a remark", async () => {
+    writeFileSync(at("flags.npy"), writeNpy({ data: Float32Array.from(mask.data), shape: mask.shape }));
+    const { code, stderr } = await attend(...files, "--mask", "flags.npy", "--out", "o.npy");
+    expect([code, stderr]).toEqual([
+      0,
+      "wasm-attention: --mask is added to the scores, as flags.npy is float32; it has 0 and 1 alone: bool or integers would say which keys to attend to\n",
+    ]);
+    const added = { mask: { data: Float32Array.from(mask.data), shape: mask.shape } };
+    const { output } = scaledDotProductAttention(query, key, value, added);
+    expectClose(readNpy(readFileSync(at("o.npy"))).data as Float32Array, output.data, tolerance, "output");
+    // Of what is 0 everywhere, or has any other number, nothing is said.
+    for (const data of [new Float32Array(L * S), Float32Array.from(mask.data, (bit) => -9 * bit)]) {
+      writeFileSync(at("added.npy"), writeNpy({ data, shape: mask.shape }));
+      expect(await attend(...files, "--mask", "added.npy", "--out", "o.npy")).toMatchObject({ stderr: "" });
+    }
+  });
+
+  test("on the kernels asked for, or with a remark why not", async () => {
+    const { stdout, stderr } = await attend(...files, "--kernels", "wide", "--out", "o.npy", "--json");
+    const { kernels } = JSON.parse(stdout).engine;
+    if (kernels === "wide") expect(stderr).toBe("");
+    else
+      expect(stderr).toMatch(
+        new RegExp(
+          `^wasm-attention: ${kernels} kernels compute: --kernels asks for the wide kernels, but .*\n$`,
+        ),
+      );
+  });
 });
 
 describe("fails in one line, and writes nothing", () => {
@@ -155,6 +184,7 @@ describe("fails in one line, and writes nothing", () => {
   const out = ["--out", "never.npy"];
   test.each<[string[], number, string]>([
     [["--query", "no.npy", ...files.slice(2), ...out], 1, "no such file: no.npy"],
+    [[...files, "--scores-at", "capped", ...out], 2, "--scores-at expected --return-scores FILE"],
     [["--query", "folder.npy", ...files.slice(2), ...out], 1, "cannot read folder.npy: it is a directory"],
     [
       ["--query", "short.npy", ...files.slice(2), ...out],

@@ -1,7 +1,6 @@
 /** ONNX's LinearAttention on every engine: against float64, against itself cut in pieces, and what it refuses. */
 import { describe, expect, it } from "vitest";
 import { AttentionError, createEngine, type Engine, type KernelSet, type TensorLike } from "wasm-attention";
-import { linearAttention as reference } from "wasm-attention/reference";
 import {
   type LinearAttentionAttributes,
   type LinearAttentionInputs,
@@ -10,7 +9,8 @@ import {
   linearAttentionAsync,
   type RunOptions,
   type UpdateRule,
-} from "../../dist/onnx/index.js";
+} from "wasm-attention/onnx";
+import { linearAttention as reference } from "wasm-attention/reference";
 import { linearAttentionCall } from "../../src/calls/linear-attention.ts";
 import { bind, copyIn } from "../../src/engine/block.ts";
 import { Executor } from "../../src/engine/executor.ts";
@@ -615,7 +615,7 @@ describe("what does not fit is refused by ONNX's names", () => {
     ],
     [
       "ERR_OPTION",
-      '"num_heads" is no option here; expected q_num_heads, kv_num_heads, update_rule, scale, chunk_size',
+      '"num_heads" is no option here (did you mean "q_num_heads"?); expected q_num_heads, kv_num_heads, update_rule, scale, chunk_size',
       {},
       { num_heads: 1 },
     ],

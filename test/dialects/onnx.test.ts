@@ -14,7 +14,7 @@ import {
   rotaryEmbedding,
   softmax,
   softmaxAsync,
-} from "../../dist/onnx/index.js";
+} from "wasm-attention/onnx";
 import { forEachEngine } from "../support/backends.ts";
 import { describeOnnx, type OnnxCase, onnxCases } from "../support/onnx.ts";
 import { bytes, normal } from "../support/random-tensors.ts";

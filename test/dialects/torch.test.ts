@@ -14,7 +14,7 @@ import {
   scaled_dot_product_attention,
   scaled_dot_product_attention_async,
   type TorchMask,
-} from "../../dist/torch/index.js";
+} from "wasm-attention/torch";
 import { forEachEngine } from "../support/backends.ts";
 import { type AttentionCase, attentionCases, type LayerCase, layerCases } from "../support/golden.ts";
 import { bytes, type FloatTensor, normal, sizeOf } from "../support/random-tensors.ts";

@@ -35,6 +35,8 @@ describe.each(checkedSets)("%s kernels touch nothing but what they were given", 
     const before = faults();
     const calls = seeds.slice(0, 10).map((seed) => draw(new Draws(100 + seed), engine));
     await Promise.all(calls.map((call) => call.async?.()));
+    // Workers whose kernels could not be loaded leave all to this thread.
+    expect(engine.info().withoutWorkers).toBeUndefined();
     for (const call of calls) call.sync();
     expect(faults()).toBe(before);
   });

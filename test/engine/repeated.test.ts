@@ -82,7 +82,7 @@ describe("a repeated call", () => {
       run();
       expectSameBits(out.data, anew(engine(), a, a, a, { causal: true, window: [0, 0] }), "output");
       options.casual = true;
-      expect(run).toThrow('"casual" is no option here');
+      expect(run).toThrow('"casual" is no option here (did you mean "causal"?); expected ');
     });
 
     it("is refused once a tensor of it is disposed, whatever lies in its place", () => {

@@ -145,7 +145,7 @@ export const performers: readonly Wrong[] = [
   per.option(
     { features: { count: 4, sed: 1 } },
     "ERR_OPTION",
-    '"sed" is no option here; expected count, seed',
+    '"sed" is no option here (did you mean "seed"?); expected count, seed',
   ),
   per.option({ causal: 1 }, "ERR_OPTION", '"causal" expected true or false, got 1'),
   per.option({ causal: true }, "ERR_SHAPE", '"key" expected S=3 as there are queries, for "causal", got 5'),
@@ -183,7 +183,7 @@ const wrong: [message: string, make: () => unknown][] = [
   ],
   ['"seed" expected a whole number from 0 to 2^53 - 1, got 0.5', () => bigBird({ length: 9, seed: 0.5 })],
   [
-    '"window" is no option here; expected length, blockSize, globalBlocks, windowBlocks, randomBlocks, seed',
+    '"window" is no option here (did you mean "windowBlocks"?); expected length, blockSize, globalBlocks, windowBlocks, randomBlocks, seed',
     () => bigBird({ length: 9, window: 3 } as never),
   ],
   ['"window" expected a whole number of at least 0, got -1', () => longformer({ window: -1 })],

@@ -3,6 +3,7 @@ import type { Engine } from "wasm-attention";
 import * as efficient from "wasm-attention/efficient";
 import { attention, k, v } from "./attention.ts";
 import { makers as efficientMakers, linformers, performers } from "./efficient.ts";
+import { heatMaps } from "./heat-map.ts";
 import type { Maker } from "./makers.ts";
 import * as lists from "./makers.ts";
 import { matmuls } from "./matmul.ts";
@@ -63,5 +64,6 @@ export const others: Readonly<Record<string, readonly Maker[]>> = {
   "wasm-attention/onnx": lists.onnxOperators,
   "wasm-attention/torch": lists.torchNames,
   "wasm-attention/efficient: patterns, projections, features": efficientMakers,
+  "wasm-attention/inspect: toSvg": heatMaps,
   "wasm-attention/safetensors": lists.files,
 };

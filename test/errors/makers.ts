@@ -86,7 +86,7 @@ export const engines = makers([
   [
     () => createEngine(loose({ thread: 2 })),
     "ERR_OPTION",
-    '"thread" is no option here; expected threads, kernels, maxMemory, queueLimit',
+    '"thread" is no option here (did you mean "threads"?); expected threads, kernels, maxMemory, queueLimit',
   ],
   [() => createEngine(loose(null)), "ERR_OPTION", '"options" expected an object, got null'],
   [

@@ -10,6 +10,7 @@ const codes: Readonly<Record<Code, string>> = {
   ERR_DISPOSED: "a tensor, cache, layer or engine that was disposed, or a buffer that was transferred",
   ERR_WORKER: "a worker thread that failed; the call may be made again",
   ERR_QUEUE_FULL: "more calls are waiting than `queueLimit` allows",
+  ERR_FILE: "a file that the system does not read or write; its own error is the `cause`",
   ERR_UNSUPPORTED: "something that this machine, or this package, cannot do",
 };
 

@@ -3,7 +3,7 @@
  * that, and needs none: this process alone has its allocator wrapped.
  */
 import { expect } from "vitest";
-import { LinearMemory as Built } from "../../dist/engine/linear-memory.js";
+import { LinearMemory as Built } from "../../build/modules/engine/linear-memory.js";
 import type { LinearMemory } from "../../src/engine/linear-memory.ts";
 
 const built = Built.prototype as unknown as LinearMemory;

@@ -155,7 +155,7 @@ const appends: Wrong[] = [
     "a name that does not exist",
     [k, v, { length: [1, 1] }],
     "ERR_OPTION",
-    '"length" is no option here; expected lengths, layout, signal',
+    '"length" is no option here (did you mean "lengths"?); expected lengths, layout, signal',
   ],
   ["options: null", [k, v, null], "ERR_OPTION", '"options" expected an object, got null'],
   counts("a number", 3, "ERR_DTYPE", '"lengths" expected an array or a rank-1 tensor, got 3'),
@@ -261,7 +261,7 @@ const attentions: Wrong[] = [
     "a name that does not exist",
     [query, { sink: [1] }],
     "ERR_OPTION",
-    `"sink" is no option here; expected ${attentionNames}`,
+    `"sink" is no option here (did you mean "sinks"?); expected ${attentionNames}`,
   ],
   [
     "out",

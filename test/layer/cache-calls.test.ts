@@ -164,7 +164,7 @@ const wrongs: Wrong[] = [
     "a name that does not exist",
     (cache) => [token, { cache, length: [1, 1] }],
     "ERR_OPTION",
-    `"length" is no option here; expected ${names}`,
+    `"length" is no option here (did you mean "lengths"?); expected ${names}`,
   ],
 ];
 

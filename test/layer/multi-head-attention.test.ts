@@ -458,7 +458,7 @@ describe("errors", () => {
       "an unknown name",
       read({ ...stacked(), in_proj: f32(1) }),
       "ERR_OPTION",
-      'the state dict has "in_proj"; expected in_proj_weight, q_proj_weight, ',
+      'the state dict has "in_proj" (did you mean "in_proj_weight"?); expected in_proj_weight, q_proj_weight, ',
     ],
     [
       "no out_proj.weight",
@@ -645,7 +645,7 @@ describe("errors", () => {
       "an option that does not exist",
       forward({ isCausal: true }),
       "ERR_OPTION",
-      `"isCausal" is no option here; expected ${forwardNames}`,
+      `"isCausal" is no option here (did you mean "causal"?); expected ${forwardNames}`,
     ],
   ];
 

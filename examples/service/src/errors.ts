@@ -33,6 +33,7 @@ const statuses: Readonly<Record<AttentionErrorCode, number>> = {
   ERR_DISPOSED: 503,
   // A fault of this service.
   ERR_WORKER: 500,
+  ERR_FILE: 500,
   ERR_UNSUPPORTED: 500,
 };
 

@@ -88,6 +88,7 @@ describe("errors", () => {
     ["ERR_MEMORY", 503],
     ["ERR_DISPOSED", 503],
     ["ERR_WORKER", 500],
+    ["ERR_FILE", 500],
     ["ERR_UNSUPPORTED", 500],
   ])("%s is %i", (code, status) => {
     expect(answerTo(new AttentionError(code, "message"))).toMatchObject({

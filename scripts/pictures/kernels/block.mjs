@@ -17,13 +17,13 @@ export function block() {
   const keys = 4;
   const panel = 138;
   const scores = 282;
-  const sums = 486;
+  const sums = 500;
   const lanes = PANEL * size + 5;
   const tile = (i) => (i < ROWS ? "plus soft" : "on faint");
   return drawing({
     title: "A block of keys and a panel of queries",
     description: `${KEY_BLOCK} keys by E times E by ${PANEL} queries are ${KEY_BLOCK} by ${PANEL} scores. Maxima, exponentials and sums go down the lanes. The exponentials times ${KEY_BLOCK} values are added to V by ${PANEL} sums.`,
-    width: 640,
+    width: 644,
     height: 352,
     parts: [
       text(keys, 14, `keys [${KEY_BLOCK}][E]`, "code"),
@@ -57,8 +57,8 @@ export function block() {
       text(scores, top + tall + 59, "p = e^(score − m′), in place"),
       text(scores, top + tall + 74, "l = l e^(m − m′) + Σ p"),
       text(scores + lanes + 18, top + tall / 2 - 12, "p", "code"),
-      arrow(scores + lanes + 8, top + tall / 2, sums - 28, top + tall / 2),
-      text(scores + lanes + 18, top + tall / 2 + 20, `× values [${KEY_BLOCK}][V]`),
+      arrow(scores + lanes + 8, top + tall / 2, sums - 12, top + tall / 2),
+      text(scores + lanes + 8, top + tall / 2 + 20, `× values [${KEY_BLOCK}][V]`),
       text(sums, 14, `sums [V][${PANEL}]`, "code"),
       text(sums, 30, "p is packed already:"),
       text(sums, 44, "lanes are queries"),
@@ -72,7 +72,8 @@ export function block() {
         every: 4,
         look: (i) => (i < ROWS ? "plus soft" : "on faint"),
       }),
-      text(sums, top + tall + 44, "sums = sums e^(m − m′) + p v"),
+      text(sums, top + tall + 44, "sums = sums e^(m − m′)"),
+      text(sums, top + tall + 59, "+ p v"),
       text(keys, top + tall + 44, "orange: one register tile"),
     ],
   });
@@ -91,7 +92,7 @@ export function onlineSoftmax() {
   const steps = [[0, maxima[0]], ...maxima.map((maximum, n) => [ends[n], maxima[n + 1] ?? maximum])];
   const blocks = ends.slice(0, -1).map((at, n) => ({
     at,
-    text: corrections[n + 1] < 1 ? `× ${corrections[n + 1].toFixed(2)}` : "",
+    text: corrections[n + 1] < 1 ? corrections[n + 1].toFixed(2) : "",
   }));
   const sums = denominators.map((sum, n) => [ends[n], sum / Math.exp(maxima[n])]);
   const highest = 10 * Math.ceil(Math.max(...sums.map(([, sum]) => sum)) / 10);

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { createEngine, type Engine } from "../../index.ts";
 import type { Execute } from "../command.ts";
 import { findPeak } from "../measure/peak.ts";
+import { openEngine } from "../open-engine.ts";
 import { benchShape, type ShapeFigures } from "./bench.ts";
 import type { BenchOptions } from "./options.ts";
 import { type BenchFindings, reportBench } from "./report.ts";
@@ -10,7 +11,7 @@ import { sizeOfShape, usualShapes } from "./shape.ts";
 
 const milliseconds = 50;
 
-export const benchCommand: Execute<BenchOptions> = async (values, shapes, { page, progress }) => {
+export const benchCommand: Execute<BenchOptions> = async (values, shapes, { page, progress, note }) => {
   const named = shapes.length > 0 ? shapes : usualShapes;
   const causal = (shape: string): boolean => values.causal && (shapes.length > 0 || !shape.includes("/4096"));
   const sizes = named.map((shape) => ({ shape, size: sizeOfShape(shape, causal(shape)) }));
@@ -20,7 +21,7 @@ export const benchCommand: Execute<BenchOptions> = async (values, shapes, { page
   const chosen = createEngine({ kernels: kernels === "wide" ? "auto" : kernels, threads: 0 }).info().kernels;
   const set = chosen === "strict" ? "strict" : "relaxed";
   const peak = findPeak(set);
-  const all = createEngine({ kernels, threads: values.threads });
+  const all = openEngine(values, note);
   const one = createEngine({ kernels, threads: 1 });
   try {
     const { kernels, kernelsReason: reason, threads } = all.info();

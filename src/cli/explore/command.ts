@@ -17,6 +17,8 @@ export const exploreCommand: Execute<Values<(typeof exploreGrammar)["groups"]>> 
 ) => {
   if (values.weights !== undefined && values.projections === "none")
     throw misuse("--weights and --projections none exclude each other");
+  if (values.prefix !== undefined && values.weights === undefined)
+    throw misuse("--prefix expected --weights FILE");
   const drawn = pictureTargets(values);
   await checkTargets(
     drawn,
@@ -26,7 +28,7 @@ export const exploreCommand: Execute<Values<(typeof exploreGrammar)["groups"]>> 
     note('no text given, so this is a sample: pass a FILE, "some text", or - for standard input');
   const room = (tokens: readonly string[]): number =>
     json ? tokens.length : tokensThatFit(page.width, tokens.map(visible));
-  const findings = await explore({ ...values, input }, progress, room);
+  const findings = await explore({ ...values, input }, progress, room, note);
   if (findings.tokens.note !== undefined) note(findings.tokens.note);
   const pictures = await writePictures(drawn, findings);
   return { facts: toJson(findings, pictures), lines: report(findings, pictures, page) };

@@ -1,7 +1,8 @@
 /** The main job: a text in, what was found out about its attention out. Printing is the report's business. */
-import { createEngine, type Engine, type EngineInfo } from "../../index.ts";
+import type { Engine, EngineInfo } from "../../index.ts";
 import type { TensorLike } from "../../tensor-like.ts";
 import { attentionFlops, measure } from "../measure/measure.ts";
+import { openEngine } from "../open-engine.ts";
 import type { Progress } from "../terminal/progress.ts";
 import { type Comparison, timeBaselines } from "./baselines.ts";
 import { embed } from "./embed.ts";
@@ -47,13 +48,14 @@ export async function explore(
   options: ExploreOptions,
   progress: Progress,
   room: (tokens: readonly string[]) => number,
+  note: (text: string) => void,
 ): Promise<Findings> {
   progress.stage("reading");
   const source = await readSource(options.input);
   const tokens = await tokenize(source.text, options.tokens, options.maxTokens);
 
   progress.stage("starting the engine");
-  const engine = createEngine({ threads: options.threads, kernels: options.kernels });
+  const engine = openEngine(options, note);
   try {
     await engine.warmUp();
     const layer = await makeLayer(options, engine);

@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { fileReason } from "../../safetensors/file-system.ts";
 import { CommandError } from "../command-error.ts";
 
 /** The bytes of a file. @throws CommandError with exit code 1, in words instead of an error number. */
@@ -12,8 +13,7 @@ export async function readBytes(path: string): Promise<Buffer> {
 
 /** What went wrong with a file, in words instead of an error number. */
 export function unreadable(path: string, cause: unknown): CommandError {
-  const { code, message } = cause as NodeJS.ErrnoException;
-  if (code === "ENOENT" || code === "ENOTDIR") return new CommandError(1, `no such file: ${path}`, { cause });
-  const reasons: Record<string, string> = { EACCES: "permission denied", EISDIR: "it is a directory" };
-  return new CommandError(1, `cannot read ${path}: ${reasons[code ?? ""] ?? message}`, { cause });
+  const reason = fileReason(cause);
+  const message = reason === "no such file" ? `${reason}: ${path}` : `cannot read ${path}: ${reason}`;
+  return new CommandError(1, message, { cause });
 }

@@ -37,7 +37,7 @@ export async function readTensors(
 
 /** What the reader says of a file's content; what the system says of the file, in words. */
 function unusable(path: string, cause: unknown): CommandError {
-  const { code = "", message } = cause as NodeJS.ErrnoException;
-  if (!code.startsWith("ERR_")) return unreadable(path, cause);
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ERR_FILE") return unreadable(path, (cause as Error).cause);
   return new CommandError(1, `cannot use ${path}: ${message}`, { cause });
 }

@@ -52,15 +52,21 @@ export async function readFloats(text: string, flag: string): Promise<FileTensor
   throw new CommandError(1, `${flag} expected floating-point numbers, got ${tensor.dtype} in ${text}`);
 }
 
-/** Bool, or integers of 0 and 1: which keys to attend to. Floating-point numbers are added to the scores. */
+/** Bool, or integers of 0 and 1: which keys to attend to. Floating-point numbers are added to the scores; it is noted where that is hardly meant. */
 export async function readMask(
   text: string,
   flag: string,
+  note: (text: string) => void,
 ): Promise<FileTensor<Uint8Array> | FileTensor<Float32Array>> {
   const tensor = await readTensor(text, flag);
   const { data } = tensor;
-  if (data instanceof Float32Array) return { ...tensor, data };
-  if (data instanceof Float64Array) return { ...tensor, data: Float32Array.from(data) };
+  if (data instanceof Float32Array || data instanceof Float64Array) {
+    if (isFlags(data))
+      note(
+        `${flag} is added to the scores, as ${text} is ${tensor.dtype.toLowerCase()}; it has 0 and 1 alone: bool or integers would say which keys to attend to`,
+      );
+    return { ...tensor, data: data instanceof Float32Array ? data : Float32Array.from(data) };
+  }
   const numbers = Array.from(data, Number);
   const wrong = numbers.find((value) => value !== 0 && value !== 1);
   if (wrong === undefined) return { ...tensor, data: Uint8Array.from(numbers) };
@@ -68,6 +74,11 @@ export async function readMask(
     1,
     `${flag} expected bool, integers of 0 and 1, or floating-point numbers to be added, got ${wrong} of ${tensor.dtype} in ${text}`,
   );
+}
+
+/** Whether numbers are 0 and 1, as those of a boolean mask are. */
+function isFlags(numbers: Float32Array | Float64Array): boolean {
+  return numbers.includes(1) && numbers.every((value) => value === 0 || value === 1);
 }
 
 /** Numbers as they are written, `7,9,12`, or in a file. */

@@ -4,7 +4,7 @@
  * come from the grammar.
  */
 import { parseArgs } from "node:util";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../../nearest.ts";
 import { flag, flagOf, type Grammar, type Groups, misuse, type Option, type Values } from "./option.ts";
 
 /** Options that every command has. */
@@ -25,10 +25,16 @@ export function readValues<const G extends Groups>(
   for (const [name, { otherwise }] of options.values()) values[name] = otherwise;
   const given = new Set<string>();
   const positionals: string[] = [];
+  let before: Token | undefined;
   for (const token of tokens(args, options)) {
-    if (token.kind === "positional") positionals.push(token.value);
+    if (token.kind === "positional") {
+      checkNoValue(token.value, before, options);
+      positionals.push(token.value);
+    }
+    before = token;
     if (token.kind !== "option") continue;
     const [name, option] = options.get(token.rawName) ?? unknown(token.rawName, [...options.keys()]);
+    if (given.has(name) && option.value !== undefined) throw misuse(`${token.rawName} is given twice`);
     values[name] = option.read(textOf(token, option), token.rawName);
     given.add(name);
   }
@@ -54,14 +60,15 @@ interface OptionToken {
   readonly inlineValue?: boolean | undefined;
 }
 
+type Token =
+  | OptionToken
+  | { readonly kind: "positional"; readonly value: string }
+  | { readonly kind: "option-terminator" };
+
 function tokens(
   args: readonly string[],
   options: ReadonlyMap<string, readonly [string, Option]>,
-): readonly (
-  | OptionToken
-  | { readonly kind: "positional"; readonly value: string }
-  | { kind: "option-terminator" }
-)[] {
+): readonly Token[] {
   const types = [...options].map(([spelled, [, option]]) => {
     const takesNext = option.value !== undefined && option.valueOptional !== true;
     return [spelled.slice(2), { type: takesNext ? "string" : "boolean" } as const] as const;
@@ -78,6 +85,18 @@ function textOf({ rawName, value, inlineValue }: OptionToken, option: Option): s
   if (value === undefined || isOption)
     throw misuse(`${rawName} expected a value: ${rawName} ${option.value}`);
   return value;
+}
+
+/** A value that may be left out stands behind "=", or it would be taken for a word of its own: --causal bottom-right. */
+function checkNoValue(
+  word: string,
+  before: Token | undefined,
+  options: ReadonlyMap<string, readonly [string, Option]>,
+): void {
+  if (before?.kind !== "option" || before.value !== undefined) return;
+  const [, option] = options.get(before.rawName) ?? [];
+  if (option?.valueOptional && option.value?.split("|").includes(word))
+    throw misuse(`${before.rawName} ${word} is written ${before.rawName}=${word}`);
 }
 
 function unknown(flag: string, flags: readonly string[]): never {

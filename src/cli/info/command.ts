@@ -1,8 +1,9 @@
-/** What an engine would use here. It asks the parts of an engine, since a whole one takes longer to load than to say. */
+/** What an engine would use here. It asks the parts of an engine: these take no memory for it. */
 import { availableParallelism } from "node:os";
 import { checkMemory, countThreads, whyAlone } from "../../engine/engine-options.ts";
 import { chooseKernels, runs, type WideVerdict } from "../../engine/kernel-sets.ts";
 import { whyNoRevectorization } from "../../engine/revectorization.ts";
+import { judgeWide } from "../../trial/wide.ts";
 import type { Execute } from "../command.ts";
 import { packageVersion } from "../package-version.ts";
 import { bold } from "../terminal/colours.ts";
@@ -34,11 +35,8 @@ interface Facts {
 export const infoCommand: Execute<InfoOptions> = async (values, _, { page }) => {
   const threads = countThreads(values.threads);
   const alone = whyAlone(threads);
-  const asked = values.kernels ?? process.env.WASM_ATTENTION_KERNELS;
-  // The trial is as large as an engine.
-  const { judgeWide } = asked === "wide" ? await import("../../trial/wide.ts") : { judgeWide: undefined };
   let verdict: WideVerdict | undefined;
-  const { set, reason } = chooseKernels(values.kernels, () => (verdict = judgeWide!(alone === undefined)));
+  const { set, reason } = chooseKernels(values.kernels, () => (verdict = judgeWide(alone === undefined)));
   const facts: Facts = {
     v8: process.versions.v8,
     platform: `${process.platform} ${process.arch}`,

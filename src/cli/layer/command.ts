@@ -1,5 +1,5 @@
 /** A PyTorch layer over tensors in files. */
-import { createEngine, type LayerRotary, MultiHeadAttention } from "../../index.ts";
+import { type LayerRotary, MultiHeadAttention } from "../../index.ts";
 import type { Execute } from "../command.ts";
 import { readLayerWeights, refusing } from "../files/layer-weights.ts";
 import { drawWeights, pictureTargets } from "../files/pictures.ts";
@@ -8,6 +8,7 @@ import { describeFile, reportFiles } from "../files/report.ts";
 import { checkTargets, targetOf, writeResults } from "../files/targets.ts";
 import { type FileTensor, readFloats, readMask } from "../files/tensor-file.ts";
 import { misuse } from "../grammar/option.ts";
+import { openEngine } from "../open-engine.ts";
 import type { LayerOptions } from "./options.ts";
 
 export const layerCommand: Execute<LayerOptions> = async (values, _, { page, progress, note }) => {
@@ -29,11 +30,11 @@ export const layerCommand: Execute<LayerOptions> = async (values, _, { page, pro
   const { stateDict, prefix } = await readLayerWeights(weights, values.prefix);
   const tokens = await readInputs(values);
   const masks = {
-    keyPaddingMask: await maskOf(keyPaddingMask, "--key-padding-mask", values.torchMasks),
-    attnMask: await maskOf(attnMask, "--attn-mask", values.torchMasks),
+    keyPaddingMask: await maskOf(keyPaddingMask, "--key-padding-mask", values.torchMasks, note),
+    attnMask: await maskOf(attnMask, "--attn-mask", values.torchMasks, note),
   };
 
-  const engine = createEngine({ threads: values.threads, kernels: values.kernels });
+  const engine = openEngine(values, note);
   try {
     const { heads: numHeads, kvHeads: numKvHeads, addZeroAttn, causal } = values;
     const rotary = rotaryOf(values);
@@ -99,9 +100,10 @@ async function maskOf(
   place: string | undefined,
   flag: string,
   isTorch: boolean,
+  note: (text: string) => void,
 ): Promise<Awaited<ReturnType<typeof readMask>> | undefined> {
   if (place === undefined) return undefined;
-  const mask = await readMask(place, flag);
+  const mask = await readMask(place, flag, note);
   const { data } = mask;
   return isTorch && data instanceof Uint8Array ? { ...mask, data: data.map((ignored) => 1 - ignored) } : mask;
 }

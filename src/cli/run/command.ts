@@ -1,11 +1,12 @@
 /** Attention over tensors in files. */
-import { type AttentionResult, createEngine } from "../../index.ts";
+import type { AttentionResult } from "../../index.ts";
 import type { Execute } from "../command.ts";
 import { drawWeights, pictureTargets } from "../files/pictures.ts";
 import { placeOf } from "../files/place.ts";
 import { describeFile, reportFiles } from "../files/report.ts";
 import { checkTargets, type Target, targetOf, writeResults } from "../files/targets.ts";
 import { readFloats } from "../files/tensor-file.ts";
+import { openEngine } from "../open-engine.ts";
 import type { RunOptions } from "./options.ts";
 import { placesOf, readOptions } from "./read-options.ts";
 
@@ -32,10 +33,10 @@ export const runCommand: Execute<RunOptions> = async (values, _, { page, progres
   const key = await readFloats(values.key, "--key");
   const value = await readFloats(values.value, "--value");
   const heads = query.shape.at(values.layout === "BLHE" ? -2 : -3) ?? 1;
-  const asked = await readOptions(values, query.shape.length < 3 ? 1 : heads);
+  const asked = await readOptions(values, query.shape.length < 3 ? 1 : heads, note);
   const options = { ...asked, returnWeights: asked.returnWeights || drawn.length > 0 };
 
-  const engine = createEngine({ threads: values.threads, kernels: values.kernels });
+  const engine = openEngine(values, note);
   try {
     progress.stage(`attending from ${query.shape.join(" x ")} to ${key.shape.join(" x ")}`);
     const begun = performance.now();

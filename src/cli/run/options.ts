@@ -75,7 +75,7 @@ export const runGrammar = grammar({
         "STAGE",
         ["scaled", "capped", "biased"],
         "scaled, capped (after softcap), or biased (with all that is added and excluded; default)",
-        "biased",
+        undefined,
       ),
     },
     "A picture": pictureOptions,

@@ -20,7 +20,11 @@ export function placesOf(values: RunOptions): string[] {
 }
 
 /** @param heads H, for which `--alibi` makes slopes */
-export async function readOptions(values: RunOptions, heads: number): Promise<AttentionOptions> {
+export async function readOptions(
+  values: RunOptions,
+  heads: number,
+  note: (text: string) => void,
+): Promise<AttentionOptions> {
   checkTogether(values);
   const { mask, bias, queryOffset } = values;
   const vector = async (
@@ -29,7 +33,7 @@ export async function readOptions(values: RunOptions, heads: number): Promise<At
     values[name] === undefined ? undefined : readVector(values[name], flagOf(name));
   const [query, key] = [await vector("cuSeqlensQuery"), await vector("cuSeqlensKey")];
   return {
-    mask: mask === undefined ? undefined : await readMask(mask, "--mask"),
+    mask: mask === undefined ? undefined : await readMask(mask, "--mask", note),
     bias: bias === undefined ? undefined : await readFloats(bias, "--bias"),
     relativeBias: await relativeBiasOf(values),
     causal: values.causal,
@@ -45,7 +49,7 @@ export async function readOptions(values: RunOptions, heads: number): Promise<At
     layout: values.layout,
     returnWeights: values.returnWeights !== undefined,
     returnLogSumExp: values.lse !== undefined,
-    returnScores: values.returnScores === undefined ? undefined : values.scoresAt,
+    returnScores: values.returnScores === undefined ? undefined : (values.scoresAt ?? "biased"),
   };
 }
 
@@ -54,6 +58,8 @@ function checkTogether(values: RunOptions): void {
     throw misuse("--alibi and --alibi-slopes exclude each other");
   if ((values.cuSeqlensQuery === undefined) !== (values.cuSeqlensKey === undefined))
     throw misuse("--cu-seqlens-query and --cu-seqlens-key are given together");
+  if (values.scoresAt !== undefined && values.returnScores === undefined)
+    throw misuse("--scores-at expected --return-scores FILE");
   const { relativeBias, relativeBiasPast, relativeBiasDistance } = values;
   if (relativeBias === undefined && (relativeBiasPast || relativeBiasDistance !== undefined))
     throw misuse("--relative-bias-past and --relative-bias-distance expected a table: --relative-bias FILE");

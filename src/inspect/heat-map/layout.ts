@@ -93,7 +93,7 @@ function cellOf({ H, L, S, values, cellSize, rowTokens, columnTokens }: HeatMap)
   const fitting = (count: number): number => {
     const side = usualSide[kind] / count;
     return side >= 1
-      ? Math.min(mostCell[kind], Math.floor(side))
+      ? Math.min(mostCell[kind], Math.round(side))
       : Math.max(side, Math.min(1, mostSide / count));
   };
   const [labelled, longest] = [(rowTokens ?? columnTokens) !== undefined, Math.max(L, S)];

@@ -32,7 +32,7 @@ export interface SvgOptions {
    * log scale the smallest above 0, at most four powers of ten below the largest. Only with `per: "all"`.
    */
   readonly domain?: readonly [low: number, high: number] | undefined;
-  /** Whether cells show their values. Default: where one head has at most 12 x 12. */
+  /** Whether cells show their values, at most 4096 in all. Default: where one head has at most 12 x 12. */
   readonly values?: boolean | undefined;
   /** Side of a cell in pixels, 1 to 100. Default: as fits. */
   readonly cellSize?: number | undefined;

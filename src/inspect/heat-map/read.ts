@@ -41,7 +41,10 @@ export interface HeatMap {
 
 /** 4096 x 4096: what is larger shows more in its statistics than in a picture. */
 const mostWeights = 2 ** 24;
+/** Along the sides of one head whose values are written where nothing is said. */
 const mostValues = 12;
+/** Cells whose values may be written. */
+const mostWritten = 4096;
 
 /** @throws AttentionError for what does not fit */
 export function readHeatMap(weights: FloatTensor, given: SvgOptions): HeatMap {
@@ -61,6 +64,11 @@ export function readHeatMap(weights: FloatTensor, given: SvgOptions): HeatMap {
   checkFlag("legend", legend);
   const values = options.values ?? (H === 1 && Math.max(L, S) <= mostValues);
   checkFlag("values", values);
+  if (values && data.length > mostWritten)
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"values" expected at most ${mostWritten} cells to write in, got ${data.length}`,
+    );
   if (columns !== undefined) checkWhole("columns", columns, 1);
   if (cellSize !== undefined) {
     checkNumber("cellSize", cellSize, 1);
@@ -113,7 +121,7 @@ function readTexts(
     columnTokens: own.columns ?? list("tokens", "S", S),
     title: options.title,
     description: options.description,
-    axes: (list("axes", "names", 2) as [string, string] | undefined) ?? ["query", "key"],
+    axes: (list("axes", "2", 2) as [string, string] | undefined) ?? ["query", "key"],
   };
 }
 
@@ -121,7 +129,10 @@ function checkTexts(name: string, texts: unknown, length: string, n: number): re
   if (!Array.isArray(texts) || texts.some((text) => typeof text !== "string"))
     throw new AttentionError("ERR_OPTION", `"${name}" expected an array of texts, got ${describe(texts)}`);
   if (texts.length !== n)
-    throw new AttentionError("ERR_SHAPE", `"${name}" expected ${length}=${n} texts, got ${texts.length}`);
+    throw new AttentionError(
+      "ERR_SHAPE",
+      `"${name}" expected ${length === String(n) ? n : `${length}=${n}`} texts, got ${texts.length}`,
+    );
   return texts;
 }
 

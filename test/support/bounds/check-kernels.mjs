@@ -4,12 +4,14 @@
 //
 //   CHECK_KERNELS=wide   the wide kernels stand in for the relaxed ones; else they run only where V8 widens them
 import { createRequire } from "node:module";
-import { kernelPieces, kernelSizes } from "../../../dist/engine/generated/kernels.js";
-import { parameterWords, parameterWriters } from "../../../dist/engine/generated/parameters.js";
-import { LinearMemory } from "../../../dist/engine/linear-memory.js";
-import { Program } from "../../../dist/engine/program.js";
-import { Runtime } from "../../../dist/engine/runtime.js";
-import { Engine } from "../../../dist/engine.js";
+import { kernelCodes, kernelPieces, kernelSizes } from "../../../build/modules/engine/generated/kernels.js";
+import { parameterWords, parameterWriters } from "../../../build/modules/engine/generated/parameters.js";
+import { decode } from "../../../build/modules/engine/kernel-text.js";
+import { LinearMemory } from "../../../build/modules/engine/linear-memory.js";
+import { Program } from "../../../build/modules/engine/program.js";
+import { Runtime } from "../../../build/modules/engine/runtime.js";
+import { Engine } from "../../../build/modules/engine.js";
+import { encode } from "../../../scripts/kernel-text.mjs";
 import { checkInstances } from "./checked-instance.mjs";
 import { guardModule } from "./guard-module.mjs";
 import { constantsOf, instrument } from "./instrument.mjs";
@@ -61,7 +63,11 @@ checkWorkers();
 
 /** Puts checked kernels in the place of those that the package has, in one piece. */
 function replaceKernels() {
-  const bytesOf = (set) => Buffer.from(kernelPieces.map((piece) => piece[set]).join(""), "hex");
+  const bytesOf = (set) =>
+    decode(
+      kernelPieces.map((piece) => piece[set]),
+      kernelCodes,
+    );
   const sets = { strict: bytesOf("strict"), relaxed: bytesOf("relaxed"), wide: bytesOf("wide") };
   if (process.env.CHECK_KERNELS === "wide") {
     sets.relaxed = sets.wide;
@@ -69,7 +75,7 @@ function replaceKernels() {
   }
   const checked = Object.entries(sets).map(([set, bytes]) => {
     constants.push(...constantsOf(bytes));
-    return [set, Buffer.from(instrument(bytes)).toString("hex")];
+    return [set, encode(instrument(bytes), kernelCodes)];
   });
   kernelPieces.splice(0, kernelPieces.length, Object.fromEntries(checked));
 }
@@ -164,7 +170,7 @@ function checkWorkers() {
   const checkedWorker = new URL("./checked-worker.mjs", import.meta.url);
   threads.Worker = class extends threads.Worker {
     constructor(file, options) {
-      const ofPool = file instanceof URL && file.href.endsWith("/dist/engine/worker.js");
+      const ofPool = file instanceof URL && file.href.endsWith("/engine/attention-worker.js");
       if (!ofPool) super(file, options);
       else {
         const { buffer } = knownOf(options.workerData.memory).regions;

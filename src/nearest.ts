@@ -1,9 +1,21 @@
-/** The one of several names that a mistyped one was meant to be, if any is near. */
+/** The one of several names that a mistyped one was meant to be, if any is near; small letters and capitals are the same. */
 export function nearest(typed: string, names: readonly string[]): string | undefined {
+  const most = Math.max(1, Math.floor(typed.length / 3));
   const candidates = names
-    .map((name) => ({ name, distance: isCutShort(typed, name) ? 1 : editDistance(typed, name) }))
-    .filter(({ distance }) => distance <= Math.max(1, Math.floor(typed.length / 3)));
+    .filter((name) => isCutShort(typed, name) || Math.abs(name.length - typed.length) <= most)
+    .map((name) => ({
+      name,
+      distance: isCutShort(typed, name) ? 1 : editDistance(typed.toLowerCase(), name.toLowerCase()),
+    }))
+    // A name of which no letter stays is another one.
+    .filter(({ name, distance }) => distance < Math.min(typed.length, name.length) && distance <= most);
   return candidates.sort((a, b) => a.distance - b.distance)[0]?.name;
+}
+
+/** What an error adds to a name that does not exist: nothing where none is near. */
+export function didYouMean(typed: string, names: readonly string[]): string {
+  const meant = nearest(typed, names);
+  return meant === undefined ? "" : ` (did you mean "${meant}"?)`;
 }
 
 /** `--query-off` for `--query-offset`. */
