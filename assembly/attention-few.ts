@@ -17,9 +17,6 @@ import { BFLOAT16 } from "./pages";
 import { gather_f32x4, interleaveHigh, interleaveLow, madd_f32x4 } from "./simd";
 import { BLOCK_BYTES, LANES, PANEL_BYTES } from "./tile-sizes";
 
-/** Queries of a panel that are few. */
-export const FEW: i32 = 4;
-
 /** Keys that a tile takes at a time: 5 of them are a block. */
 const KEYS: i32 = 12;
 

@@ -7,14 +7,14 @@ import {
   int8Scores1x1, int8Scores1x6, int8Scores2x1, int8Scores2x4, int8Scores3x1, int8Scores3x3, int8Scores4x1, int8Scores4x2,
   int8Values1x32, int8Values1x8, int8Values2x16, int8Values2x8, int8Values3x8, int8Values4x8,
 } from "./generated/tiles";
-import { FEW, touch } from "./attention-few";
+import { touch } from "./attention-few";
 import { correctionsOf, fewQueriesOf, normsOf, queriesOf, queryLengthOf, seenOf, sumsOf } from "./attention-panel";
 import { shapeScores } from "./attention-scores";
 import { softmaxBlock } from "./attention-softmax";
 import { INT8, pageAt, rowInPage } from "./pages";
 import { AttentionParameters } from "./parameters";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { BLOCK_BYTES, KEY_BLOCK, PANEL_BYTES } from "./tile-sizes";
+import { BLOCK_BYTES, FEW, KEY_BLOCK, PANEL_BYTES } from "./tile-sizes";
 
 const LARGEST_INT16: f32 = 32767;
 /** Numbers widened at a time. */
@@ -31,8 +31,14 @@ export function readsInt8(p: AttentionParameters, entry: i32): bool {
     && p.headSize <= DEEPEST && (p.headSize | p.valueSize) % STEP == 0;
 }
 
+/** Behind the widened blocks: one whose units are not finite is widened, and the next takes the rounded queries again. */
+export function roundedOf(p: AttentionParameters, widened: usize): usize {
+  return widened + <usize>KEY_BLOCK * (p.keyRowStride + p.valueRowStride);
+}
+
 /** The panel's queries as int16, [E / 8][query][8]; their units go where the norms of other similarities stand. */
-export function roundQueries(p: AttentionParameters, panel: usize, target: usize): void {
+export function roundQueries(p: AttentionParameters, panel: usize, widened: usize): void {
+  const target = roundedOf(p, widened);
   const queries = fewQueriesOf(panel);
   for (let query: i32 = 0; query < queries; query++) {
     const column = queriesOf(panel) + (query << 2);
@@ -67,10 +73,10 @@ function pageOf(p: AttentionParameters, entry: i32, block: i32): usize {
 
 /** Scores of keys `from` to `to`: scores[key][lane], lanes past the last query repeat it. */
 export function scoreInt8(
-  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, block: i32, from: i32, to: i32, rounded: usize,
+  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, block: i32, from: i32, to: i32, widened: usize,
   scores: usize,
 ): void {
-  multiplyInt8(p, panel, entry, kvHead, block, from, to, rounded, scores);
+  multiplyInt8(p, panel, entry, kvHead, block, from, to, roundedOf(p, widened), scores);
   shapeScores(p, panel, 0, from, to, scores);
 }
 
@@ -121,10 +127,10 @@ function addUp(sums: usize, queries: i32): v128 {
 
 /** The block, from scores to sums. */
 export function attendInt8(
-  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, block: i32, from: i32, to: i32, rounded: usize,
+  p: AttentionParameters, panel: usize, entry: i32, kvHead: i32, block: i32, from: i32, to: i32, widened: usize,
   scores: usize,
 ): void {
-  scoreInt8(p, panel, entry, kvHead, block, from, to, rounded, scores);
+  scoreInt8(p, panel, entry, kvHead, block, from, to, widened, scores);
   softmaxBlock(p, panel, to - from, scores);
   addInt8Values(p, panel, entry, kvHead, block, from, to, scores);
 }

@@ -7,11 +7,10 @@
 // addresses and its keys: they compute the same and store the same, and nothing asks how many lanes are real.
 
 import { logSum } from "./exponential";
-import { FEW } from "./attention-few";
 import { packLanes } from "./pack";
 import { AttentionParameters } from "./parameters";
 import { interleaveHigh, interleaveLow, joinHigh, joinLow } from "./simd";
-import { LANES, PANEL, PANEL_BYTES, PANEL_HEADER, PART_KEYS } from "./tile-sizes";
+import { FEW, LANES, PANEL, PANEL_BYTES, PANEL_HEADER, PART_KEYS } from "./tile-sizes";
 
 export const COSINE: i32 = 1;
 export const ROOT_NORM: i32 = 2;

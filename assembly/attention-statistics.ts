@@ -19,6 +19,7 @@
 // Twice the arithmetic of an attention's scores; what is done with a weight costs a fifth of that.
 
 import { attendParts } from "./attention";
+import { readsInt8, roundQueries, scoreInt8, unitsAreFinite } from "./attention-int8";
 import { keyRows } from "./attention-keys";
 import {
   denominatorsOf, finishPanel, firstKeyOfAll, lastKeyOfAll, panelBytes, someEnd, someFirst, startPanel, usedBytes,
@@ -40,7 +41,10 @@ const EDGES: usize = <usize>STATISTICS_FIELDS * PANEL_BYTES;
 
 const NO_KEY: i32 = -1;
 
-/** Step `step` of tile `tile`: round after round, first the steps over the keys as in attention, then as many again. */
+/**
+ * Step `step` of tile `tile`: round after round, first the steps over the keys as in attention, then as many again. Scratch
+ * is that of attention with the panels' statistics before the panels.
+ */
 export function attentionStatisticsTile(address: usize, tile: i32, scratch: usize, step: i32): void {
   const p = changetype<AttentionStatisticsParameters>(address);
   const tilesPerHead = p.tilesPerGroup / p.group;
@@ -57,12 +61,14 @@ export function attentionStatisticsTile(address: usize, tile: i32, scratch: usiz
   const masses = p.masses + tile * massBytes(p);
   if (step == 0) memory.fill(masses, 0, massBytes(p));
   const panels = (min(p.panels * PANEL, end - query) + PANEL - 1) / PANEL;
-  const state = scratch + 2 * BLOCK_BYTES;
-  const statistics = state + p.panels * panelBytes(p);
+  const statistics = scratch + 2 * BLOCK_BYTES;
+  const state = statistics + p.panels * statisticsBytes(p);
   const ofRound = step % (2 * steps);
-  if (ofRound == 0)
+  if (ofRound == 0) {
     for (let i: i32 = 0; i < panels; i++)
       startPanel(p, state + i * panelBytes(p), entry, kvHead, headRow + query + i * PANEL, headRow + end, 0);
+    if (readsInt8(p, entry)) roundQueries(p, state, state + p.panels * panelBytes(p));
+  }
   const firstKey = ofRound % steps * p.keysPerStep;
   const lastKey = min(firstKey + p.keysPerStep, p.keyLength);
   if (ofRound < steps) attendParts(p, entry, kvHead, state, panels, 0, 0, firstKey, lastKey, scratch);
@@ -106,16 +112,21 @@ function lookAtKeys(
   p: AttentionStatisticsParameters, entry: i32, kvHead: i32, state: usize, statistics: usize, panels: i32, query: i32, end: i32,
   firstKey: i32, lastKey: i32, scores: usize, masses: usize,
 ): void {
+  const widened = state + p.panels * panelBytes(p);
+  const direct = readsInt8(p, entry);
   const lowest = firstKeyOfAll(p, state, panels);
   lastKey = min(lastKey, lastKeyOfAll(p, state, panels));
   for (let block = max(firstKey, lowest / KEY_BLOCK * KEY_BLOCK); block < lastKey; block += KEY_BLOCK) {
     const first = max(block, lowest), blockEnd = min(block + KEY_BLOCK, lastKey);
-    const keys = keyRows(p, entry, kvHead, block, first, blockEnd, 0);
+    // The same scores as in the first pass, to the bit: their exponentials must add up to the denominator.
+    const stored = direct && unitsAreFinite(p, entry, kvHead, block, first, blockEnd);
+    const keys: usize = stored ? 0 : keyRows(p, entry, kvHead, block, first, blockEnd, widened);
     for (let i: i32 = 0; i < panels; i++) {
       const panel = state + i * panelBytes(p);
       const from = max(block, someFirst(panel)), to = min(blockEnd, someEnd(panel));
       if (from >= to || (p.blockKinds != 0 && blockMaskExcludes(p, panel, from, to))) continue;
-      scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
+      if (stored) scoreInt8(p, panel, entry, kvHead, block, from, to, widened, scores);
+      else scoreBlock(p, panel, keys + (from - block) * p.keyRowStride, from, to, scores);
       weighBlock(p, panel, to - from, scores);
       const ofPanel = statistics + i * statisticsBytes(p);
       for (let lanes: usize = 0; lanes < usedBytes(panel); lanes += 16)

@@ -40,7 +40,7 @@ import { BLOCK_BYTES, KEY_BLOCK, PANEL, PANEL_BYTES, PART_KEYS } from "./tile-si
 /**
  * Step `step` of tile `tile`: first the steps over the keys, then, where weights are asked for, as many again for them.
  * Scratch holds a block of scores and one of what belongs to each of them, then the panels, which live on, then, for a
- * cache that stores less than float32, a block of keys and one of values.
+ * cache that stores less than float32, a block of keys and one of values, and for int8 the rounded queries.
  */
 export function attentionTile(address: usize, tile: i32, scratch: usize, step: i32): void {
   const p = changetype<AttentionParameters>(address);
@@ -165,7 +165,7 @@ function touchRows(rows: usize, stride: usize, size: i32, from: i32, to: i32, se
 
 /** A block of a cache as it is stored, where a few queries can take it so. */
 function attendStored(
-  p: AttentionParameters, entry: i32, kvHead: i32, panel: usize, block: i32, from: i32, to: i32, rounded: usize,
+  p: AttentionParameters, entry: i32, kvHead: i32, panel: usize, block: i32, from: i32, to: i32, widened: usize,
   scores: usize,
 ): bool {
   if (p.storage == FLOAT32) return false;
@@ -175,7 +175,7 @@ function attendStored(
   }
   if (!readsInt8(p, entry) || !unitsAreFinite(p, entry, kvHead, block, from, to)) return false;
   if (p.blockKinds == 0 || !blockMaskExcludes(p, panel, from, to))
-    attendInt8(p, panel, entry, kvHead, block, from, to, rounded, scores);
+    attendInt8(p, panel, entry, kvHead, block, from, to, widened, scores);
   return true;
 }
 

@@ -10,6 +10,9 @@ export const LANES: i32 = 4;
 /** Lanes of what is loaded, computed and stored as a pair of neighbours. */
 export const PAIR: i32 = 8;
 
+/** Queries of a panel that has few. */
+export const FEW: i32 = LANES;
+
 /**
  * Columns of the register tile, across the lanes of two registers: the queries of an attention panel, the columns
  * of a packed matrix panel. 16 XMM or YMM registers less V8's scratch register leave 15.

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import fs from "node:fs";
 import path from "node:path";
 import { bundle } from "./bundle.mjs";
+import { bundleViewer } from "./bundle-viewer.mjs";
 import { writeKernels, writeParameters } from "./generate-bindings.mjs";
 import { writeTiles } from "./generate-tiles.mjs";
 import { KERNEL_SETS, sizesOf } from "./kernel-sets.mjs";
@@ -19,6 +20,7 @@ const run = (command, ...args) => execFileSync(command, args, { stdio: ["ignore"
 buildKernels(debug ? [...KERNEL_SETS, "debug"] : KERNEL_SETS);
 writeParameters("assembly/parameters.ts", "src/engine/generated/parameters.ts");
 writeKernels(KERNEL_SETS, "build/kernels", "src/engine/generated/kernels.ts");
+await bundleViewer();
 // Modules to build/modules/, declarations to dist/.
 run(bin("tsc"), "-p", "tsconfig.json", "--declarationDir", "dist");
 // The command line times these beside us, and takes those of their functions that it calls into its bundle.

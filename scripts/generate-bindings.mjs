@@ -58,7 +58,7 @@ function writer({ name, fields }) {
 
 /** The binaries as text, and the sizes that planning needs. */
 export function writeKernels(sets, folder, target) {
-  const { KEY_BLOCK, PART_KEYS, DEPTH_BLOCK, STATISTICS_FIELDS } = sizesOf("strict");
+  const { FEW, KEY_BLOCK, PART_KEYS, DEPTH_BLOCK, STATISTICS_FIELDS } = sizesOf("strict");
   const sizes = sets.map((set) => {
     const { PANEL, PANEL_HEADER } = sizesOf(set);
     return `  ${set}: { panel: ${PANEL}, panelHeader: ${PANEL_HEADER} },`;
@@ -93,9 +93,10 @@ ${sizes.join("\n")}
 };
 
 /**
- * Of all sets: keys of a block and of a part of attention; depth of a block of a matrix product; fields of a lane that
- * statistics keep beside its edges.
+ * Of all sets: queries of a panel that has few; keys of a block and of a part of attention; depth of a block of a matrix
+ * product; fields of a lane that statistics keep beside its edges.
  */
+export const FEW = ${FEW};
 export const KEY_BLOCK = ${KEY_BLOCK};
 export const PART_KEYS = ${PART_KEYS};
 export const DEPTH_BLOCK = ${DEPTH_BLOCK};

@@ -1,8 +1,10 @@
+import { stateOf } from "./cache/handle.ts";
 import type { CallOptions } from "./calls/call-options.ts";
 import { describe } from "./describe.ts";
 import { createEngine, Engine } from "./engine.ts";
 import { AttentionError } from "./errors.ts";
 import { isA } from "./is-a.ts";
+import type { KVCache } from "./kv-cache.ts";
 import { unreadable } from "./tensor-like.ts";
 
 let shared: Engine | undefined;
@@ -18,8 +20,15 @@ export function engineFor(options: CallOptions | undefined): Engine {
   );
 }
 
+/** The engine of a call over key and value, or over a cache: that brings its own, and refuses a call that names another. */
+export function engineForKeys(key: unknown, value: unknown, options: CallOptions | undefined): Engine {
+  if (stateOf(key) === undefined) return engineFor(options);
+  const engine = engineIn(value as CallOptions | undefined);
+  return engine === undefined ? (key as KVCache).engine : engineFor({ engine });
+}
+
 /** The engine that options name. */
-export function engineIn(options: CallOptions | undefined): Engine | undefined {
+function engineIn(options: CallOptions | undefined): Engine | undefined {
   try {
     return options?.engine;
   } catch (cause) {

@@ -7,7 +7,7 @@
  */
 import { AttentionError } from "./errors.ts";
 import { elementTypes } from "./safetensors/element-types.ts";
-import { checkTensor, shapeOf, sizeOf, type TensorData, type TensorLike } from "./tensor-like.ts";
+import { MOST_DIMENSIONS, readTensor, sizeOf, type TensorData, type TensorLike } from "./tensor-like.ts";
 import { arrayType } from "./typed-array.ts";
 
 /** An array read from a file, row-major. */
@@ -76,6 +76,11 @@ export function readNpy(bytes: Uint8Array): NpyArray {
       "ERR_UNSUPPORTED",
       `the .npy file has elements of type ${JSON.stringify(description)}, not read here${hintOn(description)}`,
     );
+  if (shape.length > MOST_DIMENSIONS)
+    throw new AttentionError(
+      "ERR_SHAPE",
+      `the .npy file has ${shape.length} dimensions, more than the ${MOST_DIMENSIONS} an array may have`,
+    );
   const type = elementTypes[elements!]!;
   const expected = sizeOf(shape) * type.bytes;
   const found = bytes.length - dataBegin;
@@ -109,9 +114,7 @@ export function readNpy(bytes: Uint8Array): NpyArray {
  * ```
  */
 export function writeNpy(array: TensorLike<TensorData>): Uint8Array {
-  checkTensor("array", array, Object.keys(ownTypes));
-  const { data } = array;
-  const shape = shapeOf(array);
+  const { data, shape } = readTensor<TensorData>("array", array, Object.keys(ownTypes));
   const elements = ownTypes[arrayType(data)]!;
   const [code] = Object.entries(descriptions).find(([, [, read]]) => read === elements)!;
   const sizes = shape.length === 1 ? `${shape[0]},` : shape.join(", ");

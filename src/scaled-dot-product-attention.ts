@@ -1,7 +1,5 @@
-import { stateOf } from "./cache/handle.ts";
 import type { AttentionOptions, AttentionResult } from "./calls/attention.ts";
-import { engineFor, engineIn } from "./default-engine.ts";
-import type { Engine } from "./engine.ts";
+import { engineForKeys } from "./default-engine.ts";
 import type { KVCache } from "./kv-cache.ts";
 import type { TensorLike } from "./tensor-like.ts";
 
@@ -48,7 +46,7 @@ export async function scaledDotProductAttention(
   value?: TensorLike | AttentionOptions,
   options?: AttentionOptions,
 ): Promise<AttentionResult> {
-  const engine = engineOf(key, value, options);
+  const engine = engineForKeys(key, value, options);
   return engine.scaledDotProductAttention(query, key as TensorLike, value as TensorLike, options);
 }
 
@@ -80,13 +78,6 @@ export function scaledDotProductAttentionSync(
   value?: TensorLike | AttentionOptions,
   options?: AttentionOptions,
 ): AttentionResult {
-  const engine = engineOf(key, value, options);
+  const engine = engineForKeys(key, value, options);
   return engine.scaledDotProductAttentionSync(query, key as TensorLike, value as TensorLike, options);
-}
-
-/** A cache brings its engine; a call that names another one is refused there. */
-function engineOf(key: unknown, value: unknown, options: AttentionOptions | undefined): Engine {
-  if (stateOf(key) === undefined) return engineFor(options);
-  const engine = engineIn(value as AttentionOptions | undefined);
-  return engine === undefined ? (key as KVCache).engine : engineFor({ engine });
 }

@@ -156,10 +156,10 @@ function copySizes(name: string, shape: unknown): number[] {
 }
 
 /** As many as NumPy has. */
-const MOST_DIMENSIONS = 64;
+export const MOST_DIMENSIONS: number = 64;
 
 /** More numbers than linear memory holds; of a tensor without elements the other sizes may not multiply to more either. */
-const MOST_ELEMENTS: number = 2 ** 30;
+export const MOST_ELEMENTS: number = 2 ** 30;
 
 /** Checks sizes; gives their product. */
 function checkSizes(name: string, shape: readonly number[]): number {

@@ -1,14 +1,11 @@
 // Scaled dot-product attention from arguments to program.
 
 import type { ScoreOptions } from "../attention-options.ts";
-import { checkSameMemory, stateOf } from "../cache/handle.ts";
 import type { Call } from "../engine/program.ts";
 import type { Runtime } from "../engine/runtime.ts";
-import { AttentionError } from "../errors.ts";
-import type { KVCache } from "../kv-cache.ts";
 import { planAttention } from "../plan/attention.ts";
 import { type Tensor, zeros } from "../tensor.ts";
-import { type TensorData, type TensorLike, unreadable } from "../tensor-like.ts";
+import type { TensorData, TensorLike } from "../tensor-like.ts";
 import { type AttentionProblem, readAttention } from "../validate/attention.ts";
 import { readCachedAttention } from "../validate/cached-attention.ts";
 import { float32 } from "../validate/floats.ts";
@@ -16,6 +13,7 @@ import { headLayout, headShape } from "../validate/heads.ts";
 import { checkFlag, checkNames, readOptions } from "../validate/options.ts";
 import { checkTarget } from "../validate/target.ts";
 import type { CallOptions } from "./call-options.ts";
+import { cacheOf, type KeyArguments, optionsOf } from "./keys.ts";
 
 /** Options of `scaledDotProductAttention`: what is computed, what is returned, and where it runs. */
 export interface AttentionOptions extends ScoreOptions, CallOptions {
@@ -78,15 +76,8 @@ export function readAttentionOptions(options: AttentionOptions): AttentionOption
   return readOptions(options, names);
 }
 
-/** @internal Key, value and options; or a cache and options. */
-export type AttentionArguments =
-  | readonly [key: TensorLike, value: TensorLike, options?: AttentionOptions]
-  | readonly [cache: KVCache, options?: AttentionOptions];
-
-/** @internal The options, whichever form the arguments have. */
-export function optionsOf(args: AttentionArguments): AttentionOptions | undefined {
-  return (stateOf(args[0]) === undefined ? args[2] : args[1]) as AttentionOptions | undefined;
-}
+/** @internal What comes after the query. */
+export type AttentionArguments = KeyArguments<TensorLike, AttentionOptions>;
 
 /** @internal Checks the arguments and plans the call on that engine; nothing is written yet. */
 export function attentionCall(
@@ -95,15 +86,7 @@ export function attentionCall(
   { memory, sizes }: Runtime,
 ): Call<AttentionResult> {
   const given = optionsOf(args);
-  const cache = stateOf(args[0]);
-  if (cache !== undefined) {
-    checkSameMemory(cache, memory);
-    if (args[2] !== undefined || hasData(given))
-      throw new AttentionError(
-        "ERR_OPTION",
-        "beside a cache options are the third argument, and there is no fourth",
-      );
-  }
+  const cache = cacheOf(args, memory);
   // Only what is absent may be absent: null is refused.
   const options = readAttentionOptions(given === undefined ? {} : given);
   if (options.returnWeights !== undefined) checkFlag("returnWeights", options.returnWeights);
@@ -149,12 +132,4 @@ export function attentionCall(
 /** What is read while the output is written. */
 function inputsOf({ query, key, value, mask, bias }: AttentionProblem): TensorData[] {
   return [query, key, value, mask, bias].flatMap((input) => (input ? [input.data] : []));
-}
-
-function hasData(options: object | null | undefined): boolean {
-  try {
-    return typeof options === "object" && options !== null && "data" in options;
-  } catch (cause) {
-    throw unreadable("options", cause);
-  }
 }

@@ -5,7 +5,7 @@ import { AttentionError } from "../errors.ts";
 import type { StateDict } from "../layer/weights.ts";
 import type { SafetensorsFile } from "../safetensors/index.ts";
 import { type Tensor, tensor } from "../tensor.ts";
-import { checkTensor, shapeOf, type TensorData } from "../tensor-like.ts";
+import { readTensor, type TensorData, unreadable } from "../tensor-like.ts";
 import { arrayType } from "../typed-array.ts";
 
 /** An open file, of which only what is asked for is read, or tensors by name in memory. */
@@ -25,9 +25,7 @@ export function weightsOf(checkpoint: Checkpoint): Weights {
       "ERR_OPTION",
       `"checkpoint" expected an open safetensors file or tensors by name, got ${describe(checkpoint)}`,
     );
-  const names = isFile(checkpoint)
-    ? checkpoint.names
-    : Object.keys(checkpoint).filter((name) => checkpoint[name] != null);
+  const names = namesIn(checkpoint);
   const known = new Set(names);
   const read = async (name: string): Promise<Tensor> => {
     if (!known.has(name)) throw new AttentionError("ERR_OPTION", `the checkpoint has no "${name}"`);
@@ -36,13 +34,22 @@ export function weightsOf(checkpoint: Checkpoint): Weights {
   return { names, known, read };
 }
 
+/** Names of the tensors that are there. Their data is looked at when it is read: an engine's may move until then. */
+function namesIn(checkpoint: Checkpoint): readonly string[] {
+  try {
+    if (isFile(checkpoint)) return checkpoint.names;
+    return Object.keys(checkpoint).filter((name) => checkpoint[name] != null);
+  } catch (cause) {
+    throw unreadable("checkpoint", cause);
+  }
+}
+
 function isFile(checkpoint: Checkpoint): checkpoint is Pick<SafetensorsFile, "names" | "read"> {
   return typeof checkpoint.read === "function";
 }
 
 function floats(name: string, value: unknown): Tensor {
-  checkTensor(name, value, ["Float32Array", "Float64Array"]);
-  const data: TensorData = value.data;
+  const { data, shape } = readTensor<TensorData>(name, value, ["Float32Array", "Float64Array"]);
   const float32 = arrayType(data) === "Float32Array" ? data : Float32Array.from(data as Float64Array);
-  return tensor(float32 as Float32Array, shapeOf(value));
+  return tensor(float32 as Float32Array, shape);
 }

@@ -5,7 +5,7 @@ import { MultiHeadAttention } from "../multi-head-attention.ts";
 import { shapeOf } from "../tensor-like.ts";
 import { readOptions } from "../validate/options.ts";
 import { type Checkpoint, weightsOf } from "./checkpoint.ts";
-import { checkDepth, checkModel, headsOf, type ModelConfig } from "./config.ts";
+import { checkDepth, checkModel, headsOf, type ModelConfig, readConfig } from "./config.ts";
 import { type AttentionFamily, type Family, familyList, type Place } from "./families.ts";
 import { namesBeneath, readState } from "./state-dict.ts";
 
@@ -29,7 +29,7 @@ export interface FoundAttention {
  * `nn.Transformer`. Nothing is read before `load`.
  *
  * @param checkpoint From `openSafetensors`, or tensors by name; F64 is rounded to float32.
- * @param config The object in the model's config.json. Weights do not tell the number of heads, so it is needed; any
+ * @param given The object in the model's config.json. Weights do not tell the number of heads, so it is needed; any
  *   of the names that configurations use for it will do.
  * @returns The layers, layer 2 before layer 10; none where no name is known.
  * @throws AttentionError `ERR_OPTION` where the number of heads is missing or that of layers is another, `ERR_UNSUPPORTED` for a model that
@@ -54,10 +54,9 @@ export interface FoundAttention {
  * console.log(layer.forwardSync(tensor(new Float32Array(24), [3, 8]), found!.options).output.shape); // [ 3, 8 ]
  * ```
  */
-export function findAttentionLayers(checkpoint: Checkpoint, config: ModelConfig = {}): FoundAttention[] {
+export function findAttentionLayers(checkpoint: Checkpoint, given: ModelConfig = {}): FoundAttention[] {
   const weights = weightsOf(checkpoint);
-  if (typeof config !== "object" || config === null)
-    throw new AttentionError("ERR_OPTION", `"config" expected an object, got ${String(config)}`);
+  const config = readConfig(given);
   const found: FoundAttention[] = [];
   for (const anchor of weights.names)
     for (const [name, family] of familyList) {

@@ -1,10 +1,11 @@
+import { scoreNames } from "../calls/attention.ts";
 import type { CallOptions } from "../calls/call-options.ts";
 import { engineFor } from "../default-engine.ts";
 import type { StatisticsScoreOptions } from "../statistics-options.ts";
 import { Tensor } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { float32, readFloats } from "../validate/floats.ts";
-import { checkChoice } from "../validate/options.ts";
+import { checkChoice, readOptions } from "../validate/options.ts";
 import { valueless } from "../validate/statistics.ts";
 
 /** Weights in bytes, for pictures: weight = map * scale, within scale / 2. */
@@ -23,6 +24,9 @@ export interface MapScale {
 
 /** Options of `attentionMaps`. */
 export interface MapOptions extends MapScale, Omit<StatisticsScoreOptions, "topK">, CallOptions {}
+
+const scaleNames: ReadonlySet<string> = new Set(["per"]);
+const names: ReadonlySet<string> = new Set([...scoreNames, ...scaleNames, "signal", "engine"]);
 
 /**
  * All weights of an attention as bytes: a quarter of the memory of `returnWeights`, once it is there. For texts and pictures of
@@ -48,10 +52,13 @@ export async function attentionMaps(
   key: TensorLike,
   options: MapOptions = {},
 ): Promise<AttentionMaps> {
-  const { per, ...what } = options;
+  const engine = engineFor(options);
+  const { per, ...what } = readOptions(options, names);
   checkScale(per);
-  const all = { ...what, returnWeights: true };
-  const { weights } = await engineFor(what).scaledDotProductAttention(query, key, valueless(key), all);
+  const all = { ...what, engine, returnWeights: true };
+  // Read once: a key whose getters change would be another one each time.
+  const keys = readFloats("key", key, float32) as TensorLike;
+  const { weights } = await engine.scaledDotProductAttention(query, keys, valueless(keys), all);
   return quantizeWeights(weights!, { per });
 }
 
@@ -70,7 +77,8 @@ export async function attentionMaps(
  * console.log(maps.data); // Uint8Array(4) [ 128, 128, 255, 0 ]
  * ```
  */
-export function quantizeWeights(weights: TensorLike, { per }: MapScale = {}): AttentionMaps {
+export function quantizeWeights(weights: TensorLike, options: MapScale = {}): AttentionMaps {
+  const { per } = readOptions(options, scaleNames);
   checkScale(per);
   const { data, shape } = readFloats("weights", weights, float32);
   const size = shape.slice(per === "head" ? -2 : -1).reduce((product, n) => product * n, 1);

@@ -2,7 +2,8 @@ import type { CallOptions } from "../calls/call-options.ts";
 import { engineFor } from "../default-engine.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
-import { sizeOf, type TensorLike } from "../tensor-like.ts";
+import { sizeOf, type TensorLike, unreadable } from "../tensor-like.ts";
+import { isArray } from "../typed-array.ts";
 import { float32 } from "../validate/floats.ts";
 import { readOptions } from "../validate/options.ts";
 import { type RolloutSettings, readRolloutLayer, rolloutSettings } from "../validate/rollout.ts";
@@ -74,15 +75,24 @@ function readLayers(
 ): { readonly mixed: Tensor[]; readonly signal: AbortSignal | undefined } {
   const options = readOptions(given, names);
   const settings = rolloutSettings(options);
-  if (!Array.isArray(layers) || layers.length === 0)
-    throw new AttentionError("ERR_OPTION", '"layers" expected an array of at least one tensor');
-  let shape: readonly number[] | undefined;
-  const read = layers.map((layer: TensorLike) => {
-    const checked = readRolloutLayer(layer, shape, float32);
-    shape = checked.shape;
-    return checked;
-  });
+  const read = readList(layers);
   return { mixed: read.map((layer) => mix(layer, settings)), signal: options.signal };
+}
+
+/** The layers one after the other, up to the first that is none: a hole, in an array of any length. */
+function readList(layers: readonly TensorLike[]): ReturnType<typeof readRolloutLayer>[] {
+  try {
+    if (!isArray(layers) || layers.length === 0)
+      throw new AttentionError("ERR_OPTION", '"layers" expected an array of at least one tensor');
+    let shape: readonly number[] | undefined;
+    return Array.from(layers, (layer: TensorLike) => {
+      const checked = readRolloutLayer(layer, shape, float32);
+      shape = checked.shape;
+      return checked;
+    });
+  } catch (cause) {
+    throw unreadable("layers", cause);
+  }
 }
 
 /** One matrix of all heads and the residual connection, its rows summing to 1. */

@@ -1,9 +1,11 @@
 import {
   type AttentionStatistics,
+  type StatisticsArguments,
   type StatisticsOptions,
   statisticsCall,
 } from "../calls/attention-statistics.ts";
-import { engineFor } from "../default-engine.ts";
+import { engineForKeys } from "../default-engine.ts";
+import type { KVCache } from "../kv-cache.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { measureDistances } from "./distances.ts";
 
@@ -21,7 +23,8 @@ export type { AttentionStatistics, StatisticsOptions } from "../calls/attention-
  * mass of the keys and diagonals that it attends NaN.
  *
  * @param query `[B, H, L, E]`, `[H, L, E]` or `[L, E]`; with `layout: "BLHE"` `[B, L, H, E]`, `[L, H, E]`
- * @param key `[B, K, S, E]`, of query's rank; K divides H
+ * @param key `[B, K, S, E]`, of query's rank; K divides H. Or a `KVCache` in place of key and value: the queries are then
+ *   its last tokens, its engine computes, and there is an `output`
  * @param value `[B, K, S, V]`, or `undefined`: no weight depends on it. With it there is an `output` too
  * @param options those of `scaledDotProductAttention` but `cuSeqlens`, `out` and what it returns; and `topK`
  * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for arguments that do not fit, `ERR_MEMORY`; nothing
@@ -37,14 +40,25 @@ export type { AttentionStatistics, StatisticsOptions } from "../calls/attention-
  * console.log(entropy.data[0]?.toFixed(4), keyMass.data); // 0.6931 Float32Array(3) [ 1, 1, 1 ]
  * ```
  */
-export async function attentionStatistics(
+export function attentionStatistics(
   query: TensorLike,
   key: TensorLike,
   value?: TensorLike,
-  options: StatisticsOptions = {},
+  options?: StatisticsOptions,
+): Promise<AttentionStatistics>;
+export function attentionStatistics(
+  query: TensorLike,
+  cache: KVCache,
+  options?: StatisticsOptions,
+): Promise<AttentionStatistics>;
+export async function attentionStatistics(
+  query: TensorLike,
+  key: TensorLike | KVCache,
+  value?: TensorLike | StatisticsOptions,
+  options?: StatisticsOptions,
 ): Promise<AttentionStatistics> {
-  const { runtime } = engineFor(options);
-  const call = statisticsCall(query, key, value, options, runtime.sizes);
+  const { runtime } = engineForKeys(key, value, options);
+  const call = statisticsCall(query, [key, value, options] as StatisticsArguments, runtime);
   const { statistics, offsets } = await runtime.run(call, call.signal);
   return { ...statistics, ...measureDistances(statistics, offsets) };
 }
@@ -65,9 +79,21 @@ export function attentionStatisticsSync(
   query: TensorLike,
   key: TensorLike,
   value?: TensorLike,
-  options: StatisticsOptions = {},
+  options?: StatisticsOptions,
+): AttentionStatistics;
+export function attentionStatisticsSync(
+  query: TensorLike,
+  cache: KVCache,
+  options?: StatisticsOptions,
+): AttentionStatistics;
+export function attentionStatisticsSync(
+  query: TensorLike,
+  key: TensorLike | KVCache,
+  value?: TensorLike | StatisticsOptions,
+  options?: StatisticsOptions,
 ): AttentionStatistics {
-  const { runtime } = engineFor(options);
-  const { statistics, offsets } = runtime.runSync(statisticsCall(query, key, value, options, runtime.sizes));
+  const { runtime } = engineForKeys(key, value, options);
+  const call = statisticsCall(query, [key, value, options] as StatisticsArguments, runtime);
+  const { statistics, offsets } = runtime.runSync(call);
   return { ...statistics, ...measureDistances(statistics, offsets) };
 }

@@ -5,7 +5,7 @@ import { Tensor } from "../tensor.ts";
 
 /** Histogram and mean of the distances |p - j|, summed in float64; `offsets` are the entries' positions of query 0. */
 export function measureDistances(
-  { keyMass, diagonalMass }: KernelStatistics,
+  { keyMass, diagonalMass }: Pick<KernelStatistics, "keyMass" | "diagonalMass">,
   offsets: readonly number[],
 ): { distanceHistogram: Tensor; meanDistance: Tensor } {
   const heads = keyMass.shape.slice(0, -1);
@@ -17,7 +17,7 @@ export function measureDistances(
   const distanceOf = (head: number, n: number): number => offsets[Math.floor(head / perEntry)]! + L - 1 - n;
   let buckets = 1;
   for (let head = 0; head < count; head += perEntry)
-    for (const n of S > 0 ? [0, diagonals - 1] : [])
+    for (const n of L > 0 && S > 0 ? [0, diagonals - 1] : [])
       buckets = Math.max(buckets, 1 + bucketOf(distanceOf(head, n)));
   const histogram = new Float64Array(count * buckets);
   const means = new Float32Array(count);

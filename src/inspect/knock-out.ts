@@ -1,6 +1,9 @@
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
-import { checkWhole } from "../validate/options.ts";
+import { MOST_ELEMENTS, sizeOf, unreadable } from "../tensor-like.ts";
+import { isArray } from "../typed-array.ts";
+import { checkMost, checkWhole, readOptions } from "../validate/options.ts";
 
 /** What to cut: where a query looks at a key. What is absent is all of its kind. */
 export interface KnockOut {
@@ -40,21 +43,22 @@ export interface KnockOutSizes {
  * ```
  */
 export function knockOutMask(edges: readonly KnockOut[], sizes: KnockOutSizes): Tensor<Uint8Array> {
-  const [named, lengths] = [
-    ["entry", "head", "query", "key"] as const,
-    [sizes.B ?? 1, sizes.H ?? 1, sizes.L, sizes.S] as const,
-  ];
-  for (const size of lengths) checkWhole("sizes", size);
-  for (const edge of edges) {
+  const lengths = readSizes(sizes);
+  if (!isArray(edges))
+    throw new AttentionError("ERR_OPTION", `"edges" expected an array, got ${describe(edges)}`);
+  const cuts = readEdges(edges);
+  for (const edge of cuts) {
     if (edge.query === undefined && edge.key === undefined)
       throw new AttentionError("ERR_OPTION", '"edges" expected a query, a key or both in each, got neither');
-    for (const [d, name] of named.entries()) checkPlace(name, edge[name], lengths[d]!);
+    for (const [d, name] of placeNames.entries()) checkPlace(name, edge[name], lengths[d]!);
   }
-  const entries = edges.some(({ entry }) => entry !== undefined);
-  const heads = entries || edges.some(({ head }) => head !== undefined);
+  const entries = cuts.some(({ entry }) => entry !== undefined);
+  const heads = entries || cuts.some(({ head }) => head !== undefined);
   const [B, H, L, S] = [entries ? lengths[0] : 1, heads ? lengths[1] : 1, lengths[2], lengths[3]];
+  // There are loops over sizes beside one of 0.
+  checkMost("sizes", sizeOf([B, H, L, S].map((size) => Math.max(1, size))), MOST_ELEMENTS);
   const data = new Uint8Array(B * H * L * S).fill(1);
-  for (const { entry, head, query, key } of edges)
+  for (const { entry, head, query, key } of cuts)
     for (const b of placesOf(entry, B))
       for (const h of placesOf(head, H))
         for (const i of placesOf(query, L)) {
@@ -65,6 +69,26 @@ export function knockOutMask(edges: readonly KnockOut[], sizes: KnockOutSizes): 
   return new Tensor(data, [B, H, L, S].slice(entries ? 0 : heads ? 1 : 2));
 }
 
+const placeNames = ["entry", "head", "query", "key"] as const;
+const places: ReadonlySet<string> = new Set(placeNames);
+const sizeNames: ReadonlySet<string> = new Set(["B", "H", "L", "S"]);
+
+/** B, H, L, S. */
+function readSizes(given: KnockOutSizes): readonly [number, number, number, number] {
+  const { B = 1, H = 1, L, S } = readOptions(given, sizeNames, "sizes");
+  for (const [name, size] of Object.entries({ B, H, L, S })) checkWhole(`sizes.${name}`, size);
+  return [B, H, L, S];
+}
+
+/** What each edge names, read once. */
+function readEdges(edges: readonly KnockOut[]): readonly KnockOut[] {
+  try {
+    return Array.from(edges, (edge) => readOptions(edge, places, "edges"));
+  } catch (cause) {
+    throw unreadable("edges", cause);
+  }
+}
+
 function placesOf(place: number | undefined, size: number): readonly number[] {
   return place === undefined ? Array.from({ length: size }, (_, n) => n) : [place];
 }
@@ -73,6 +97,6 @@ function checkPlace(name: string, place: number | undefined, size: number): void
   if (place === undefined || (Number.isInteger(place) && place >= 0 && place < size)) return;
   throw new AttentionError(
     "ERR_OPTION",
-    `"${name}" of an edge expected a whole number below ${size}, got ${String(place)}`,
+    `"${name}" of an edge expected a whole number below ${size}, got ${describe(place)}`,
   );
 }

@@ -250,7 +250,7 @@ function stackedSizes(weight: Parameter, { numHeads, numKvHeads = numHeads }: He
   if (numKvHeads !== numHeads)
     throw new AttentionError(
       "ERR_OPTION",
-      `"numKvHeads" ${numKvHeads} needs separate weights, not a stacked "in_proj_weight"`,
+      `"numKvHeads" ${describe(numKvHeads)} needs separate weights, not a stacked "in_proj_weight"`,
     );
   expectShape("in_proj_weight", weight, [3 * E, E]);
   checkDivides(numHeads, E, "E");

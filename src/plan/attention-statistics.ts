@@ -2,9 +2,9 @@
 // some tiles, which products with ones add up. Pure: sizes in, program out.
 
 import { KEY_BLOCK, type KernelSizes, STATISTICS_FIELDS } from "../engine/generated/kernels.ts";
-import { type Elements, type Operand, PanelProgram } from "../engine/program.ts";
+import { type Operand, PanelProgram } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
-import type { HeadLayout } from "../validate/heads.ts";
+import type { HeadLayout, HeadView } from "../validate/heads.ts";
 import {
   addInputs,
   attentionParameters,
@@ -13,6 +13,7 @@ import {
   panelBytesOf,
   STEP_WORK,
   unshared,
+  widenedBytes,
 } from "./attention.ts";
 import { addProduct } from "./matmul.ts";
 
@@ -44,14 +45,14 @@ export function planStatistics(
   sizes: KernelSizes,
 ): PanelProgram {
   const program = new PanelProgram("attentionStatistics", sizes);
-  const input = ({ data }: { readonly data: Elements | Float64Array }): Operand =>
-    program.input(data as Float32Array);
+  const input = ({ data }: HeadView): Operand | undefined =>
+    problem.pages ? undefined : program.input(data as Float32Array);
   const { B, H, L, S, E, V } = problem;
   const cut = cutStatistics(problem, topK, sizes);
   const width = Math.max(0, 2 * S + L - 1);
   const masses = program.temporary(B * H * cut.tilesPerHead * width * 4);
   const operands = {
-    query: input(problem.query),
+    query: program.input(problem.query.data as Float32Array),
     key: input(problem.key),
     value: input(problem.value),
     output: program.output(targets.output),
@@ -133,7 +134,7 @@ function cutStatistics(
   const headPanels = Math.ceil(L / panel);
   const wanted = Math.max(1, Math.min(MOST_TILES, Math.ceil(ENOUGH_TILES / Math.max(1, H))));
   const panelsPerTile = Math.max(1, Math.ceil(headPanels / wanted));
-  const blockBytes = 2 * KEY_BLOCK * panel * 4;
+  const blockBytes = 2 * KEY_BLOCK * panel * 4 + widenedBytes(problem);
   const panelBytes = panelBytesOf(problem, sizes) + (STATISTICS_FIELDS + 2 * topK) * panel * 4;
   const fitting = Math.max(1, Math.floor((MOST_SCRATCH - blockBytes) / panelBytes));
   const panels = Math.min(panelsPerTile, fitting, MOST_QUERIES / panel);

@@ -2,7 +2,7 @@
 
 import { cacheTypes, widenedSize } from "../cache/page-format.ts";
 import { pageParameters } from "../cache/page-table.ts";
-import { KEY_BLOCK, type KernelSizes, PART_KEYS } from "../engine/generated/kernels.ts";
+import { FEW, KEY_BLOCK, type KernelSizes, PART_KEYS } from "../engine/generated/kernels.ts";
 import type { AttentionParameters } from "../engine/generated/parameters.ts";
 import { type Operand, PanelProgram } from "../engine/program.ts";
 import type { AttentionProblem } from "../validate/attention.ts";
@@ -422,10 +422,12 @@ export function panelBytesOf({ S, E, V }: AttentionShape, { panel, panelHeader }
   return panelHeader + (E + (S > PART_KEYS ? 2 * V : V)) * panel * 4;
 }
 
-/** Room for a block of keys and values in float32, where a cache stores less. */
-function widenedBytes({ E, V, pages }: AttentionShape): number {
+/** Room for a block of keys and values in float32, where a cache stores less, and for few queries as int16 beside int8. */
+export function widenedBytes({ E, V, pages }: AttentionShape): number {
   if (pages === undefined || pages.format.type === "float32") return 0;
-  return KEY_BLOCK * (widenedSize(pages.format.type, E) + widenedSize(pages.format.type, V)) * 4;
+  const { type } = pages.format;
+  const blocks = KEY_BLOCK * (widenedSize(type, E) + widenedSize(type, V)) * 4;
+  return blocks + (type === "int8" ? FEW * widenedSize(type, E) * 2 : 0);
 }
 
 /** Group (entry * K + key/value head) and first row of each tile of packed sequences. */

@@ -1,6 +1,6 @@
 import type { StatisticsOf, StatisticsScoreOptions } from "../statistics-options.ts";
 import { readAttention } from "../validate/attention.ts";
-import { checkTopK, valueless } from "../validate/statistics.ts";
+import { checkDistances, checkTopK, valueless } from "../validate/statistics.ts";
 import { scaledDotProductAttention } from "./scaled-dot-product-attention.ts";
 import { type ReferenceInput, type ReferenceTensor, zeros } from "./tensor.ts";
 
@@ -34,8 +34,9 @@ export function attentionStatistics(
 ): ReferenceStatistics {
   const { topK: edges = 1, ...what } = options;
   checkTopK(edges);
-  const values = value ?? valueless(key);
+  const values = value === undefined ? valueless(key) : value;
   const { B, H, L, S, rank, offsets } = readAttention(query, key, values, what);
+  checkDistances(offsets);
   const { output, logSumExp, weights } = scaledDotProductAttention(query, key, values, what);
   const farthest = Math.max(
     0,

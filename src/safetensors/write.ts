@@ -1,6 +1,7 @@
 import { describe, quoted } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
-import { checkTensor, shapeOf, type TensorData, type TensorLike, unreadable } from "../tensor-like.ts";
+import { shapeError } from "../tensor.ts";
+import { type ReadTensor, readTensor, type TensorData, type TensorLike, unreadable } from "../tensor-like.ts";
 import { arrayType } from "../typed-array.ts";
 import { readOptions } from "../validate/options.ts";
 import { elementTypes } from "./element-types.ts";
@@ -41,7 +42,7 @@ export function writeSafetensors(
   bytes.set(header);
   let at = header.length;
   for (const part of parts) {
-    const encoded = encode(part);
+    const encoded = encode(part, part.read);
     bytes.set(encoded, at);
     at += encoded.length;
   }
@@ -81,7 +82,7 @@ async function replaceFile(path: string, header: Uint8Array, parts: readonly Par
   try {
     try {
       await handle.writeFile(header);
-      for (const part of parts) await handle.writeFile(encode(part));
+      for (const part of parts) await handle.writeFile(encode(part, readAgain(part)));
       await handle.sync();
     } finally {
       await handle.close();
@@ -98,10 +99,11 @@ const optionNames: ReadonlySet<string> = new Set(["dtype"]);
 /** What can be written. */
 const arrays: readonly string[] = Object.values(elementTypes).flatMap(({ array }) => array ?? []);
 
-/** A tensor to be written. Its data is looked up when it is written: an engine's may move until then. */
+/** A tensor to be written: as it was given, and as it was read. */
 interface Part {
   readonly name: string;
   readonly tensor: TensorLike<TensorData>;
+  readonly read: ReadTensor<TensorData>;
   readonly dtype: string;
 }
 
@@ -110,7 +112,9 @@ function planFile(
   metadata: Readonly<Record<string, string>>,
   given: SafetensorsWriteOptions,
 ): { readonly header: Uint8Array; readonly parts: readonly Part[]; readonly size: number } {
-  const options = readOptions(given, optionNames);
+  const { dtype } = readOptions(given, optionNames);
+  if (dtype !== undefined && typeof dtype !== "function")
+    throw new AttentionError("ERR_OPTION", `"dtype" expected a function, got ${describe(dtype)}`);
   const parts = membersOf("tensors", tensors).map(([name, tensor]): Part => {
     if (name === "__metadata__" || name === "__proto__")
       throw new AttentionError("ERR_OPTION", `"tensors" may not hold the name ${name}`);
@@ -120,8 +124,8 @@ function planFile(
         "ERR_OPTION",
         `"tensors" may not hold the name ${quoted(name)}, which is no text`,
       );
-    checkTensor(name, tensor, arrays);
-    return { name, tensor, dtype: chooseType(name, arrayType(tensor.data), options.dtype?.(name, tensor)) };
+    const read = readTensor<TensorData>(name, tensor, arrays);
+    return { name, tensor, read, dtype: chooseType(name, arrayType(read.data), dtype?.(name, tensor)) };
   });
   const rank = Object.keys(elementTypes);
   parts.sort((a, b) => rank.indexOf(a.dtype) - rank.indexOf(b.dtype) || (a.name < b.name ? -1 : 1));
@@ -130,9 +134,9 @@ function planFile(
   const notes = checkMetadata(Object.fromEntries(membersOf("metadata", metadata)));
   const items = Object.keys(notes).length > 0 ? [["__metadata__", notes] as const] : [];
   let end = 0;
-  const described = parts.map(({ name, tensor, dtype }) => {
-    const offsets = [end, (end += tensor.data.length * elementTypes[dtype]!.bytes)];
-    return [name, { dtype, shape: [...shapeOf(tensor)], data_offsets: offsets }] as const;
+  const described = parts.map(({ name, read: { data, shape }, dtype }) => {
+    const offsets = [end, (end += data.length * elementTypes[dtype]!.bytes)];
+    return [name, { dtype, shape, data_offsets: offsets }] as const;
   });
   const pairs = [...items, ...described].map(
     ([name, value]) => `${JSON.stringify(name)}:${JSON.stringify(value)}`,
@@ -167,8 +171,15 @@ function chooseType(name: string, array: string, wanted: string | undefined): st
   );
 }
 
-function encode({ name, tensor, dtype }: Part): Uint8Array {
-  checkTensor(name, tensor, arrays); // again: while a file is written its buffer may have been given away
-  const data = elementTypes[dtype]!.write?.(tensor.data) ?? tensor.data;
+function encode({ dtype }: Part, read: ReadTensor<TensorData>): Uint8Array {
+  const data = elementTypes[dtype]!.write?.(read.data) ?? read.data;
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** While a file is written a tensor's buffer may be given away, and an engine's data may move. */
+function readAgain({ name, tensor, read: { data, shape } }: Part): ReadTensor<TensorData> {
+  const again = readTensor<TensorData>(name, tensor, [arrayType(data)]);
+  if (again.shape.join() !== shape.join())
+    throw shapeError(name, `shape [${shape.join(", ")}] as before`, again.shape);
+  return again;
 }

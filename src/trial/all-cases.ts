@@ -5,8 +5,9 @@ import { attentionCases } from "./attention-cases.ts";
 import { linearCases } from "./linear-cases.ts";
 import { otherCases } from "./other-cases.ts";
 import { productCases } from "./product-cases.ts";
+import { statisticsCases } from "./statistics-cases.ts";
 import type { TrialCase } from "./trial-case.ts";
 
 export function createCases(): readonly TrialCase[] {
-  return [...productCases(), ...attentionCases(), ...linearCases(), ...otherCases()];
+  return [...productCases(), ...attentionCases(), ...statisticsCases(), ...linearCases(), ...otherCases()];
 }

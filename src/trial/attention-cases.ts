@@ -1,12 +1,9 @@
 // Attention: tiles of every height for keys and columns, whole panels and few queries, caches, and what shapes the scores.
 
 import { alibiSlopes } from "../alibi.ts";
-import { CacheState } from "../cache/cache-state.ts";
-import { bindState } from "../cache/handle.ts";
-import { type CacheType, pageFormat } from "../cache/page-format.ts";
-import { appendCall } from "../calls/append.ts";
+import type { CacheType } from "../cache/page-format.ts";
 import { type AttentionOptions, attentionCall } from "../calls/attention.ts";
-import type { KVCache } from "../kv-cache.ts";
+import { CACHE_HEADS, CACHE_KEY_SIZE, filledCache } from "./filled-cache.ts";
 import { mask, numbers, planted } from "./inputs.ts";
 import { one, type TrialCase } from "./trial-case.ts";
 
@@ -75,18 +72,9 @@ function inParts(queries: number): TrialCase {
   );
 }
 
-/** A prompt, longer than a page, goes into a cache, and queries attend to it. */
 function cached(type: CacheType, queries: number): TrialCase {
-  const [K, n, E, V] = [3, 70, 16, 40];
-  const [key, value] = [numbers([K, n, E], 12), numbers([K, n, V], 13)];
-  const query = numbers([K, queries, E], 14);
-  return one(`attention of ${queries} queries to a cache of ${type}`, (runtime) => {
-    const limits = { maxLength: n, window: undefined };
-    const state = new CacheState(runtime.memory, pageFormat(type, K, E, V), limits, 1);
-    const cache = {} as KVCache;
-    bindState(cache, state);
-    const { call, growth } = appendCall(state, key, value);
-    growth.settleSync(() => runtime.runSync(call));
-    return attentionCall(query, [cache], runtime);
-  });
+  const query = numbers([CACHE_HEADS, queries, CACHE_KEY_SIZE], 14);
+  return one(`attention of ${queries} queries to a cache of ${type}`, (runtime) =>
+    attentionCall(query, [filledCache(type, runtime)], runtime),
+  );
 }

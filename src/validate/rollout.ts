@@ -1,3 +1,4 @@
+import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
 import { type FloatTensor, float32or64, readFloats } from "./floats.ts";
@@ -17,10 +18,10 @@ export function rolloutSettings({ heads = "mean", residual = 0.5 }: RolloutSetti
   readonly residual: number;
 } {
   checkChoice("heads", heads, ["mean", "max", "min"]);
-  if (!(residual >= 0 && residual <= 1))
+  if (!(typeof residual === "number" && residual >= 0 && residual <= 1))
     throw new AttentionError(
       "ERR_OPTION",
-      `"residual" expected a number from 0 to 1, got ${String(residual)}`,
+      `"residual" expected a number from 0 to 1, got ${describe(residual)}`,
     );
   return { heads, residual };
 }

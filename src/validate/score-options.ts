@@ -70,7 +70,7 @@ export function readOffsets(
 }
 
 /** Kernels take positions as 32-bit integers, with room to add and subtract: those farther off are taken for this one. */
-const FARTHEST: number = 2 ** 30;
+export const FARTHEST: number = 2 ** 30;
 
 /** Causality does not tell what is far from what is farther; distances do. */
 function checkNear(positions: readonly number[]): void {

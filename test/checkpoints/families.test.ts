@@ -125,6 +125,34 @@ describe("BERT", () => {
   });
 });
 
+it("biases are not joined where one is too long and the next too short", async () => {
+  const [tensors] = separate("encoder.layer.0.attention", bertNames);
+  const config = { num_attention_heads: H };
+  tensors["encoder.layer.0.attention.self.query.bias"] = vector(E + 1);
+  tensors["encoder.layer.0.attention.self.key.bias"] = vector(E - 1);
+  const [found] = await find(tensors, config);
+  await expect(found!.load({ engine })).rejects.toMatchObject({
+    code: "ERR_SHAPE",
+    message: `"encoder.layer.0.attention.self.query.bias" expected shape [${E}], got [${E + 1}]`,
+  });
+});
+
+it.each([
+  ["model_type", 10n, "ERR_UNSUPPORTED"],
+  ["model_type", Object.create(null), "ERR_UNSUPPORTED"],
+  ["partial_rotary_factor", Symbol("half"), "ERR_OPTION"],
+  ["max_window_layers", 1n, "ERR_OPTION"],
+  ["use_sliding_window", "yes", "ERR_OPTION"],
+  ["layer_types", 3, "ERR_OPTION"],
+])("a configuration whose %s is %s is refused", async (name, value, code) => {
+  const [tensors] = separate("layers.0.self_attn", ["q_proj", "k_proj", "v_proj", "o_proj"], false);
+  const load = async () => {
+    const [found] = await find(tensors, { num_attention_heads: H, [name]: value });
+    return found!.load({ engine });
+  };
+  await expect(load()).rejects.toMatchObject({ code });
+});
+
 it("DistilBERT", async () => {
   const name = "distilbert.transformer.layer.0.attention";
   const [tensors, plain] = separate(name, ["q_lin", "k_lin", "v_lin", "out_lin"]);

@@ -1,10 +1,11 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { displayWidth } from "../../src/inspect/heat-map/label.ts";
 import { Random } from "../../src/random.ts";
 import { writeSafetensors } from "../../src/safetensors/index.ts";
+import { dataOf, readHead } from "../inspect/page.ts";
 import { run } from "../support/command.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "wasm-attention-"));
@@ -112,8 +113,40 @@ test.each([
   ],
   [["explore", "x", "--prefix", "encoder"], 2, "--prefix expected --weights FILE"],
   [["explore", "x", "--head", "12"], 2, "--head expected 0 to 11, the layer's heads, got 12"],
+  [["explore", "x", "--html", "x.txt"], 2, '--html expected a name that ends in .html, got "x.txt"'],
+  [
+    ["explore", "x", "--html", join(folder, "no", "x.html")],
+    1,
+    `no such folder: ${join(folder, "no")}, in which x.html should be`,
+  ],
+  [
+    ["explore", "x ".repeat(2049), "--html", join(folder, "x.html")],
+    2,
+    "--html expected at most 2048 tokens, got 2049; --max-tokens 2048 cuts the text",
+  ],
 ])("%j fails in one line", async (args, code, message) => {
   expect(await run(args)).toEqual({ code, stdout: "", stderr: `wasm-attention: ${message}\n` });
+});
+
+test("writes all heads as a page", async () => {
+  const html = join(folder, "page.html");
+  const args = ["explore", "a <b> c", "--heads", "2", "--head-size", "8", "--causal", "--json"];
+  const { code, stdout, stderr } = await run([...args, "--html", html]);
+  expect(stderr).toBe("");
+  expect(code).toBe(0);
+  const facts = JSON.parse(stdout);
+  const page = readFileSync(html, "utf8");
+  expect(facts.html).toEqual({ file: html, bytes: statSync(html).size });
+  expect(page).toContain("<title>Causal self-attention over the text given: 2 heads of 8</title>");
+  expect(dataOf(page).queryTokens).toEqual(["a", "<", "b", ">", "c"]);
+  const { weights } = readHead(page, 0, 0);
+  // A small matrix has exact weights: those of the picture.
+  expect([...weights]).toEqual(facts.picture.weights.flat());
+  expect(readdirSync(folder).filter((name) => name.endsWith(".part"))).toEqual([]);
+  const again = await run(["explore", "a b c", "--html", html]);
+  expect(again.stdout.replaceAll(/\s+/g, " ")).toMatch(
+    / Written to \S*page\.html: all heads, html, [\d.]+ KiB: open it in a browser\. $/,
+  );
 });
 
 test("explores a sample where there is no text, and says so", async () => {

@@ -6,6 +6,7 @@ import {
   type AttentionOptions,
   alibiSlopes,
   applyRotary,
+  type CacheType,
   createBlockMask,
   Embedding,
   type Engine,
@@ -30,6 +31,7 @@ import {
   poolingProjection,
   randomProjection,
 } from "wasm-attention/efficient";
+import { attentionStatistics, attentionStatisticsSync, type StatisticsOptions } from "wasm-attention/inspect";
 import * as onnx from "wasm-attention/onnx";
 import * as torch from "wasm-attention/torch";
 import { attentionInputs, type Sizes } from "../support/attention-problem.ts";
@@ -194,6 +196,46 @@ const caches: readonly DeterminismCase[] = (["float32", "bfloat16", "int8"] as c
   cached(`a draft, ${dtype}`, 5, { dtype }),
   cached(`a window, ${dtype}`, 2, { dtype, window: 650 }),
 ]);
+
+function statistics(name: string, sizes: Sizes, options: StatisticsOptions = {}): DeterminismCase {
+  return {
+    name: `statistics: ${name}`,
+    async run({ engine, call, place }) {
+      const { query, key, value } = attentionInputs(sizes, 2, options.layout);
+      const run = call === "sync" ? attentionStatisticsSync : attentionStatistics;
+      return dataOf(await run(place(query), place(key), place(value), { ...options, engine }));
+    },
+  };
+}
+
+/** A prompt in a cache, and what its last tokens look at. */
+function cachedStatistics(dtype: CacheType, queries: number): DeterminismCase {
+  const [kvHeads, headDim, length] = [2, 24, 700];
+  return {
+    name: `statistics: ${queries} tokens beside a cache of ${dtype}`,
+    async run({ engine, call, place }) {
+      using cache = new KVCache({ batch: 1, kvHeads, headDim, maxLength: length, dtype, engine });
+      const tokens = (seed: number) => place(normal([kvHeads, length, headDim], seed));
+      cache.append(tokens(1), tokens(2));
+      const query = place(normal([2 * kvHeads, queries, headDim], 3));
+      const run = call === "sync" ? attentionStatisticsSync : attentionStatistics;
+      return dataOf(await run(query, cache, { causal: true, topK: 3 }));
+    },
+  };
+}
+
+const allStatistics: readonly DeterminismCase[] = [
+  statistics("odd sizes", odd, { topK: 5 }),
+  statistics("causal, many tiles and keys", { H: 2, L: 300, S: 700, E: 20, V: 3 }, { causal: true }),
+  statistics("one query, parts of keys", decode, { sinks: [0.5, 3, -1, 2], topK: 16 }),
+  statistics("masks, slopes, tokens first", odd, {
+    ...{ mask: bytes([37, 131], 3), bias: normal([131], 6), alibiSlopes: alibiSlopes(6) },
+    ...{ kvLengths: [131, 60], queryOffset: [94, -3], layout: "BLHE" },
+  }),
+  ...(["float32", "bfloat16", "int8"] as const).flatMap((dtype) =>
+    [1, 9].map((queries) => cachedStatistics(dtype, queries)),
+  ),
+];
 
 function product(
   name: string,
@@ -412,6 +454,7 @@ const efficient: readonly DeterminismCase[] = [
 export const cases: readonly DeterminismCase[] = [
   ...attentions,
   ...caches,
+  ...allStatistics,
   ...blocks,
   ...positions,
   ...layers,

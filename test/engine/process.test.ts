@@ -1,9 +1,7 @@
 /** Engines and the life of processes and threads: who keeps a process alive, what a dead worker leaves behind. */
 
-import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import type { Worker } from "node:worker_threads";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createEngine, type Engine } from "wasm-attention";
@@ -11,34 +9,7 @@ import { expectSameBits } from "../support/accuracy.ts";
 import { attentionInputs } from "../support/attention-problem.ts";
 import { engineChoices } from "../support/backends.ts";
 import { changed, type FloatTensor, normal } from "../support/random-tensors.ts";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly output: string;
-}
-
-/** Runs a module in a process of its own, which is killed (code null) if it does not end by itself. */
-function run(source: string, flags: readonly string[] = [], milliseconds = 30_000): Promise<Ended> {
-  const prelude =
-    'import { createEngine, scaledDotProductAttention, softmaxSync, tensor } from "wasm-attention";\n';
-  const child = spawn(process.execPath, [...flags, "--input-type=module", "-e", prelude + source], {
-    cwd: root,
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream.on("data", (chunk) => {
-      output += chunk;
-    });
-  const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
-  return new Promise((resolve) => {
-    child.on("close", (code) => {
-      clearTimeout(timer);
-      resolve({ code, output });
-    });
-  });
-}
+import { run } from "./child-process.ts";
 
 /** A call of some tens of milliseconds. */
 const call = `

@@ -18,6 +18,10 @@ export interface Case {
   readonly optional: readonly string[];
   /** The tensors that may be `null`. */
   readonly nullable?: readonly string[];
+  /** Damages that are none to this call. */
+  readonly takes?: readonly string[];
+  /** What must come of it, where that is not its result. */
+  readonly fate?: Fate | undefined;
   /** Names of all options there are. */
   readonly names: readonly string[];
   /** The shape of the output, where the call takes `out`. */

@@ -1,10 +1,20 @@
-// A cache in any order of appends, cuts, forks and attention, right and wrong: it holds what a plain list of tokens holds,
-// and after a refused call still does.
+// A cache of any type in any order of appends, cuts, forks, attention and statistics, right and wrong: it holds what a plain
+// list of tokens holds, as it stores them, and after a refused call still does.
 
 import { afterAll, describe, expect, it } from "vitest";
-import { AttentionError, createEngine, type Engine, KVCache, type TensorLike } from "wasm-attention";
+import {
+  AttentionError,
+  type CacheType,
+  createEngine,
+  type Engine,
+  KVCache,
+  type TensorLike,
+} from "wasm-attention";
+import * as inspect from "wasm-attention/inspect";
+import { rounded, roundedQueries } from "../kv-cache/rounding.ts";
 import type { World } from "./attempt.ts";
 import { judgeAttention } from "./cases/attention.ts";
+import { judgeStatistics } from "./cases/inspect.ts";
 import { damaged, oddValue } from "./damages.ts";
 import { Draws } from "./draws.ts";
 import { checkGuards, guardLinearMemory } from "./guards.ts";
@@ -20,7 +30,13 @@ afterAll(async () => {
   }
 });
 
-const [K, E, V, MOST] = [2, 4, 3, 70];
+const [K, MOST] = [2, 70];
+/** Sizes of keys and values: beside an int8 cache those that are multiples of 8 go a way of their own. */
+const sizes = [
+  [4, 3],
+  [8, 8],
+] as const;
+const types: readonly CacheType[] = ["float32", "bfloat16", "int8"];
 type Loose = Record<string, (...args: readonly unknown[]) => unknown>;
 
 /** A cache of one entry, and its tokens as plain rows: [K, E] and [K, V] each. */
@@ -42,6 +58,7 @@ async function refused(call: () => unknown): Promise<boolean> {
 
 async function append(pair: Pair, world: World): Promise<void> {
   const { draws: d } = world;
+  const { headDim: E, valueDim: V } = pair.cache;
   const n = d.once(4) ? d.int(20, 62) : d.int(0, 3);
   const [key, value] = [E, V].map((size) => ({ data: d.floats([K, n, size]), shape: [K, n, size] }));
   const args: unknown[] = [key, value];
@@ -87,16 +104,19 @@ async function fork(pair: Pair, world: World): Promise<Pair | undefined> {
 
 async function attend({ cache, tokens }: Pair, world: World): Promise<void> {
   const { draws: d, engine } = world;
+  const { headDim: E, valueDim: V, dtype } = cache;
   const S = tokens.length;
   const L = d.int(1, 3);
   const query = { data: d.floats([2 * K, L, E]), shape: [2 * K, L, E] };
   const wrong = d.once(4);
   const first = wrong ? damaged(query, world).value : query;
-  const loose = engine as unknown as Loose;
-  const name = d.once(2) ? "scaledDotProductAttention" : "scaledDotProductAttentionSync";
+  const isLooking = d.once(3);
+  const loose = (isLooking ? inspect : engine) as unknown as Loose;
+  const operator = isLooking ? "attentionStatistics" : "scaledDotProductAttention";
+  const call = loose[d.once(2) ? operator : `${operator}Sync`]!;
   let result: unknown;
   const gone = await refused(async () => {
-    result = await loose[name]!(first, cache, { returnLogSumExp: true });
+    result = await call.call(loose, first, cache, isLooking ? { topK: 2 } : { returnLogSumExp: true });
   });
   expect(gone, "refused").toBe(wrong);
   if (gone) return;
@@ -106,18 +126,21 @@ async function attend({ cache, tokens }: Pair, world: World): Promise<void> {
       for (let j = 0; j < K * size; j++)
         data[(Math.floor(j / size) * S + i) * size + (j % size)] = token[of][j]!;
     });
-    return { data, shape: [K, S, size] };
+    return rounded(dtype, { data, shape: [K, S, size] });
   };
-  judgeAttention(result as never, { query, key: all("key", E), value: all("value", V) }, {});
+  const integers = dtype === "int8" && E % 8 === 0 && V % 8 === 0 && 2 * L <= 4;
+  const rows = integers ? roundedQueries(query) : query;
+  const judge = isLooking ? judgeStatistics : judgeAttention;
+  // Distances are those from the cache's last tokens.
+  const options = isLooking ? { topK: 2, queryOffset: S - L } : {};
+  judge(result as never, { query: rows, key: all("key", E), value: all("value", V) }, options);
 }
 
 async function life(world: World, engine: Engine): Promise<void> {
-  const pairs: Pair[] = [
-    {
-      cache: new KVCache({ batch: 1, kvHeads: K, headDim: E, valueDim: V, maxLength: MOST, engine }),
-      tokens: [],
-    },
-  ];
+  const [headDim, valueDim] = world.draws.pick(sizes);
+  const dtype = world.draws.pick(types);
+  const made = { batch: 1, kvHeads: K, headDim, valueDim, dtype, maxLength: MOST, engine };
+  const pairs: Pair[] = [{ cache: new KVCache(made), tokens: [] }];
   try {
     for (let step = world.draws.int(1, 8); step > 0; step--) {
       const pair = world.draws.pick(pairs);

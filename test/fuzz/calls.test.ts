@@ -8,8 +8,11 @@ import type { Case, World } from "./attempt.ts";
 import { tally } from "./attempt.ts";
 import { fuzzCall } from "./calls.ts";
 import { drawAttention } from "./cases/attention.ts";
+import { drawCheckpoint, drawStateDict } from "./cases/checkpoints.ts";
 import { drawOnnxAttention, drawOnnxMatMul, drawOnnxSoftmax, drawTorchAttention } from "./cases/dialects.ts";
+import { drawMaps, drawRollout, drawStatistics } from "./cases/inspect.ts";
 import { disposeLayers, drawLayer, packLayers } from "./cases/layer.ts";
+import { drawLinearAttention } from "./cases/linear-attention.ts";
 import {
   drawLinformer,
   drawMatmul,
@@ -19,6 +22,9 @@ import {
   drawSoftmax,
   withoutMethod,
 } from "./cases/operators.ts";
+import { drawPacked } from "./cases/packed.ts";
+import { drawSafetensors } from "./cases/safetensors.ts";
+import { disposeTorchLayers, drawTorchLayer, packTorchLayers } from "./cases/torch-layer.ts";
 import { Draws } from "./draws.ts";
 import { guardLinearMemory } from "./guards.ts";
 import { Ledger } from "./ledger.ts";
@@ -31,8 +37,10 @@ const engines = [
   createEngine({ threads: 0 }),
 ];
 packLayers(engines);
+packTorchLayers(engines);
 afterAll(async () => {
   disposeLayers();
+  disposeTorchLayers();
   console.info(JSON.stringify(tally));
   for (const engine of engines) {
     expect(engine.info()).toMatchObject({ running: 0, queued: 0, memory: { used: 0 } });
@@ -41,7 +49,11 @@ afterAll(async () => {
 });
 
 /** These say where they run in another way than by an option. */
-const placed = new Set(["MultiHeadAttention", "onnx attention", "onnx matMul", "onnx softmax"]);
+const placed = new Set([
+  ...["MultiHeadAttention", "torch MultiheadAttention"],
+  ...["checkpoint", "writeSafetensors"],
+  ...["onnx attention", "onnx linearAttention", "onnx matMul", "onnx softmax"],
+]);
 
 const operators: readonly (readonly [name: string, share: number, draw: (d: Draws) => Case])[] = [
   ["attention", 0.32, drawAttention],
@@ -56,6 +68,15 @@ const operators: readonly (readonly [name: string, share: number, draw: (d: Draw
   ["onnx matMul", 0.03, drawOnnxMatMul],
   ["onnx softmax", 0.03, drawOnnxSoftmax],
   ["torch attention", 0.06, drawTorchAttention],
+  ["packed attention", 0.04, drawPacked],
+  ["onnx linearAttention", 0.03, drawLinearAttention],
+  ["torch MultiheadAttention", 0.03, drawTorchLayer],
+  ["attentionStatistics", 0.03, drawStatistics],
+  ["attentionMaps", 0.02, drawMaps],
+  ["attentionRollout", 0.02, drawRollout],
+  ["checkpoint", 0.02, drawCheckpoint],
+  ["fromStateDict", 0.02, drawStateDict],
+  ["writeSafetensors", 0.02, drawSafetensors],
 ];
 
 describe.each(SEEDS)("seed %i", (seed) => {

@@ -23,7 +23,7 @@ export async function fuzzCall(
   const placed: Record<string, TensorLike> = {};
   for (const [name, { data, ...rest }] of Object.entries(kase.tensors))
     placed[name] = { data: ledger.place(data), shape: (rest as { shape: number[] }).shape } as TensorLike;
-  const deeds: Deeds = { done: [], fate: "right" };
+  const deeds: Deeds = { done: [], fate: kase.fate ?? "right" };
   const tensors: Record<string, unknown> = { ...placed };
   const options: Record<string, unknown> = { ...kase.options };
   const told = { tensors: placed, options };
@@ -78,7 +78,7 @@ function damageTensor(
   // ONNX and PyTorch spell absent inputs so.
   tensors[name] = value === null && kase.nullable?.includes(name) ? 0 : value;
   deeds.done.push(`${name}: ${how}`);
-  deeds.fate = "refused";
+  if (!kase.takes?.includes(how)) deeds.fate = "refused";
 }
 
 function replaceOption(kase: Case, options: Record<string, unknown>, deeds: Deeds, world: World): void {

@@ -57,7 +57,6 @@ const always: Record<string, Damage> = {
   "negative sizes": ({ data, shape }) => ({ data, shape: [-1, -1, ...shape] }),
   "a fraction": ({ data, shape }) => ({ data, shape: [...shape, 1.5] }),
   "not a number": ({ data, shape }) => ({ data, shape: [...shape, Number.NaN] }),
-  "a size in a text": ({ data, shape }) => ({ data, shape: shape.map(String) }),
   "a symbol for a size": ({ data, shape }) => ({ data, shape: [...shape, Symbol("size")] }),
   "an object for a size": ({ data, shape }) => ({ data, shape: [...shape, Object.create(null)] }),
   "a hole among the sizes": ({ data, shape }) => ({ data, shape: Object.assign([...shape], { length: 5 }) }),
@@ -99,11 +98,15 @@ const always: Record<string, Damage> = {
 
 const withElements: Record<string, Damage> = { shrunk };
 
+const withSizes: Record<string, Damage> = {
+  "a size in a text": ({ data, shape }) => ({ data, shape: shape.map(String) }),
+};
+
 /** Wrong in a way that no call takes. */
 export function damaged(x: TensorLike<Float32Array> | TensorLike<Uint8Array>, world: World) {
   const { data } = x;
   const shape = "shape" in x ? x.shape : x.dims;
-  const kinds = data.length > 0 ? { ...always, ...withElements } : always;
+  const kinds = { ...always, ...(data.length > 0 && withElements), ...(shape.length > 0 && withSizes) };
   const how = world.draws.pick(Object.keys(kinds));
   return { value: kinds[how]!({ data, shape }, world), how };
 }

@@ -225,6 +225,7 @@ describe("attentionStatistics", () => {
       const queryless = await statisticsOn(backend, attentionInputs({ H: 2, L: 0, S: 3, E: 4 }));
       expect([...queryless.keyMass.data]).toEqual(new Array(6).fill(0));
       expect(queryless.entropy.shape).toEqual([1, 2, 0]);
+      expect(queryless.distanceHistogram.shape).toEqual([1, 2, 1]);
       expect([...queryless.meanDistance.data]).toEqual([0, 0]);
     });
   });
@@ -276,7 +277,10 @@ describe("attentionStatistics", () => {
     refuse({ cuSeqlens: { query: [0], key: [0] } }, "ERR_OPTION", '"cuSeqlens" is no option here');
     refuse({ returnWeights: true }, "ERR_OPTION", '"returnWeights" is no option here');
     refuse({ kvLengths: [8] }, "ERR_OPTION", '"kvLengths"');
+    refuse({ queryOffset: 2 ** 53 }, "ERR_OPTION", '"queryOffset" expected -1073741824 to 1073741824');
+    refuse({ topK: new Array(2 ** 32 - 1) }, "ERR_OPTION", '"topK"');
     expect(() => attentionStatisticsSync(query, undefined as never)).toThrow('"key" expected a tensor');
+    expect(() => attentionStatisticsSync(query, key, null as never)).toThrow('"value" expected a tensor');
     await expect(attentionStatistics(query, key, undefined, { signal: AbortSignal.abort() })).rejects.toThrow(
       "aborted",
     );

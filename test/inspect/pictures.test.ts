@@ -97,6 +97,11 @@ describe("knockOutMask", () => {
     expect(() => knockOutMask([{ query: 4 }], sizes)).toThrow(
       '"query" of an edge expected a whole number below 4',
     );
+    expect(() => knockOutMask([], { L: 2 ** 31, S: 0 })).toThrow('"sizes" expected at most 1073741824');
+    expect(() => knockOutMask({} as never, sizes)).toThrow('"edges" expected an array, got an object');
+    expect(() => knockOutMask([], null as never)).toThrow('"sizes" expected an object, got null');
+    expect(() => knockOutMask([null as never], sizes)).toThrow('"edges" expected an object, got null');
+    expect(() => knockOutMask([{ row: 1 } as never], sizes)).toThrow('"row" is no option here');
     expect(() => knockOutMask([{ key: -1 }], sizes)).toThrow('"key" of an edge');
     expect(() => knockOutMask([{ key: 1, head: 1 }], { L: 4, S: 5 })).toThrow('"head" of an edge');
     expect(() => knockOutMask([{ head: 1 }], sizes)).toThrow("a query, a key or both");

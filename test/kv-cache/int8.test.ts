@@ -12,23 +12,9 @@ import { forEachBackend } from "../support/backends.ts";
 import { plainAttention } from "../support/plain-float32.ts";
 import { changed, type FloatTensor } from "../support/random-tensors.ts";
 import { append, attend, cacheOf } from "./problem.ts";
-import { rounded } from "./rounding.ts";
+import { rounded, roundedQueries } from "./rounding.ts";
 
 const { abs, fround, max } = Math;
-
-/** Row by row: whole multiples of a 32767th of the largest magnitude, ties to even. */
-function roundedQueries({ data, shape }: FloatTensor): FloatTensor {
-  const size = shape.at(-1)!;
-  const out = Float64Array.from(data, (x, n) => {
-    const row = data.subarray(n - (n % size), n - (n % size) + size);
-    const unit = fround(row.reduce((most, y) => max(most, abs(y)), 0) / 32767);
-    const steps = fround(x / unit);
-    const low = Math.floor(steps);
-    const nearest = steps - low === 0.5 ? low + (low % 2 === 0 ? 0 : 1) : Math.round(steps);
-    return unit === 0 ? 0 : nearest * unit;
-  });
-  return { data: Float32Array.from(out), shape };
-}
 
 const sizes: Sizes[] = [
   { H: 1, L: 1, S: 130, E: 64, V: 64 },
@@ -131,5 +117,30 @@ describe("few queries beside an int8 cache", () => {
         expect(output.data.subarray(8).some(Number.isNaN)).toBe(true);
       }
     });
+
+    it.each(["key", "value"] as const)(
+      "a %s that is not finite and excluded changes no other block",
+      async (dirty) => {
+        const { query, key, value } = attentionInputs({ L: 2, S: 190, E: 16, V: 8 });
+        const excluded = 70;
+        const inputs = { key, value };
+        const size = inputs[dirty].shape[3]!;
+        inputs[dirty] = changed(inputs[dirty], (x, n) => (n === excluded * size ? Number.NaN : x));
+        using cache = cacheOf(backend.engine, inputs.key, inputs.value, { dtype: "int8" });
+        const mask = {
+          data: Uint8Array.from({ length: 190 }, (_, j) => Number(j !== excluded)),
+          shape: [190],
+        };
+        const { output, weights } = await attend(backend, query, cache, { mask, returnWeights: true });
+        const stored = [rounded("int8", key), rounded("int8", value)] as const;
+        const exact = exactAttention(query, ...stored, { mask });
+        // A rounded query moves a score by so much at most, and a weight by twice that share of it.
+        const largest = (x: FloatTensor) => x.data.reduce((most, y) => max(most, abs(y)), 0);
+        const sum = 16 * largest(key);
+        const moved = (2 * 0.25 * sum * largest(query)) / 65534;
+        expectAccurate(output, exact.output, { absolute: moved * largest(value), relative: 0 }, "output");
+        expectAccurate(weights!, exact.weights, { absolute: 0, relative: moved }, "weights");
+      },
+    );
   });
 });

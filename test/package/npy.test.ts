@@ -208,6 +208,8 @@ describe("writeNpy", () => {
     const shape = Array.from({ length: 64 }, () => 1);
     const read = readNpy(writeNpy({ data: Float32Array.of(3), shape }));
     expect(read).toMatchObject({ data: Float32Array.of(3), shape });
+    const sizes = `(${"1, ".repeat(65)})`;
+    expect(() => readNpy(file(header("|u1", sizes), [1]))).toThrow("has 65 dimensions, more than the 64");
   });
 
   test("refuses what is no tensor", () => {

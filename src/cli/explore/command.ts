@@ -8,6 +8,7 @@ import { tokensThatFit } from "../terminal/heatmap.ts";
 import { explore, type Findings } from "./explore.ts";
 import { toJson } from "./json.ts";
 import type { exploreGrammar } from "./options.ts";
+import { pageTargets } from "./page.ts";
 import { report, title } from "./report.ts";
 
 export const exploreCommand: Execute<Values<(typeof exploreGrammar)["groups"]>> = async (
@@ -21,7 +22,7 @@ export const exploreCommand: Execute<Values<(typeof exploreGrammar)["groups"]>> 
     throw misuse("--prefix expected --weights FILE");
   const drawn = pictureTargets(values);
   await checkTargets(
-    drawn,
+    [...drawn, ...pageTargets(values)],
     [input, values.weights].filter((file) => file !== undefined),
   );
   if (input === undefined)

@@ -8,6 +8,7 @@ import { type Comparison, timeBaselines } from "./baselines.ts";
 import { embed } from "./embed.ts";
 import { type Heads, type Layer, makeLayer, sliceHead, splitHeads } from "./layer.ts";
 import type { ExploreOptions } from "./options.ts";
+import { checkPageSize, pageOf, type WrittenPage } from "./page.ts";
 import { type Picture, takeMaps, takePicture } from "./picture.ts";
 import { readSource } from "./source.ts";
 import { type Tokens, tokenize } from "./tokens.ts";
@@ -30,6 +31,8 @@ export interface Findings {
   readonly picture: Picture;
   /** What goes into files, if that is asked for: weights of the head asked for or of all, `[heads, tokens, tokens]`. */
   readonly maps: Maps | undefined;
+  /** The page, where one was asked for. */
+  readonly page: WrittenPage | undefined;
 }
 
 export interface Maps {
@@ -53,6 +56,7 @@ export async function explore(
   progress.stage("reading");
   const source = await readSource(options.input);
   const tokens = await tokenize(source.text, options.tokens, options.maxTokens);
+  checkPageSize(options, tokens.texts.length);
 
   progress.stage("starting the engine");
   const engine = openEngine(options, note);
@@ -79,11 +83,9 @@ export async function explore(
     const baselines = await timeBaselines(slice, options.causal, ours.output.data);
     const show = Math.min(options.show, room(tokens.texts.slice(0, options.show)));
     const picture = await takePicture(parts, head, tokens.texts, show, engine);
+    const about = { options, source: source.name, tokens, sizes: { heads, headSize, embedDim } };
     return {
-      options,
-      source: source.name,
-      tokens,
-      sizes: { heads, headSize, embedDim },
+      ...about,
       engine: engine.info(),
       milliseconds: run.milliseconds,
       flops: attentionFlops(parts),
@@ -91,6 +93,7 @@ export async function explore(
       check,
       picture,
       maps: await mapsOf(options, parts, tokens, engine),
+      page: await pageOf(parts, about, engine, progress),
     };
   } finally {
     progress.stop();

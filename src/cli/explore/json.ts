@@ -3,7 +3,8 @@ import type { Findings } from "./explore.ts";
 
 /** What a run found out: the report's facts unrounded, with the drawn weights. */
 export function toJson(findings: Findings, pictures: readonly WrittenPicture[]): object {
-  const { options, source, tokens, sizes, engine, milliseconds, flops, baselines, check, picture } = findings;
+  const { options, source, tokens, sizes, engine, milliseconds, flops, baselines, check, picture, page } =
+    findings;
   const gflops = flops / milliseconds.attention / 1e6;
   const size = picture.tokens.length;
   const compared = (theirs: number) => ({ gflops: theirs, timesSlower: gflops / theirs });
@@ -45,5 +46,6 @@ export function toJson(findings: Findings, pictures: readonly WrittenPicture[]):
       strongest: picture.strongest,
     },
     pictures,
+    html: page,
   };
 }

@@ -5,6 +5,9 @@ import { pictureOptions } from "../grammar/picture-options.ts";
 export const tokenUnits = ["characters", "words", "subwords"] as const;
 export type TokenUnit = (typeof tokenUnits)[number];
 
+/** Of so many, twelve heads' weights are 200 MB. */
+export const mostPageTokens = 2048;
+
 export const exploreGrammar = grammar({
   name: "explore",
   summary: "look at attention over a text",
@@ -51,12 +54,17 @@ export const exploreGrammar = grammar({
       head: whole(0, 1023, "which head to draw (default 0, the first; in files all)", undefined),
       show: whole(1, 1024, "how many tokens to draw (default 24)", 24),
       ...pictureOptions,
+      html: text(
+        "FILE",
+        `all heads as a page to look at in a browser, for up to ${mostPageTokens} tokens: a.html`,
+      ),
     },
   },
   positionals: { what: "one FILE or one text in quotes", most: 1 },
   examples: [
     'npx wasm-attention explore "the dog chased the cat" --projections none',
     "npx wasm-attention explore notes.txt --tokens subwords --causal --head 3",
+    "npx wasm-attention explore notes.txt --max-tokens 512 --html attention.html",
     "git log | npx wasm-attention explore - --json",
     "npx wasm-attention explore notes.txt --show 48 --svg heads.svg",
   ],

@@ -6,13 +6,14 @@ import { bold } from "../terminal/colours.ts";
 import { bytes, count, figure, plural, scaled, time } from "../terminal/format.ts";
 import { drawHeatMap, legend } from "../terminal/heatmap.ts";
 import { type Page, type Row, table, wrap } from "../terminal/table.ts";
+import { explanation } from "./explanation.ts";
 import type { Findings } from "./explore.ts";
 
 /** @param written pictures in files */
 export function report(findings: Findings, written: readonly WrittenPicture[], page: Page): string[] {
   return [
     bold(shorten(title(findings), page.width), page.depth),
-    ...wrap(explanation(findings), page.width),
+    ...wrap(explanation(findings) + hint(findings), page.width),
     "",
     ...table(facts(findings), page),
     "",
@@ -21,26 +22,18 @@ export function report(findings: Findings, written: readonly WrittenPicture[], p
       ({ file, format, bytes: size }) =>
         `Written to ${file}: ${describeMaps(findings)}, ${format}, ${bytes(size)}.`,
     ),
+    ...describePage(findings, page),
   ];
 }
 
-export function title({ source, sizes, options }: Findings): string {
+export function title({ source, sizes, options }: Pick<Findings, "source" | "sizes" | "options">): string {
   const { heads, headSize } = sizes;
   return `${options.causal ? "Causal self-attention" : "Self-attention"} over ${source}: ${plural(heads, "head")} of ${headSize}`;
 }
 
-/** What the numbers are made of: nobody should take untrained weights for a trained model. */
-function explanation({ options, sizes }: Findings): string {
-  const positions = options.positions === "none" ? "no positions" : `${options.positions} positions`;
-  const text = `a seeded random embedding of ${sizes.embedDim} numbers a token, ${positions}`;
-  if (options.weights !== undefined)
-    return `The weights are those of ${options.weights}; the text enters as ${text}.`;
-  if (options.projections === "none")
-    return `Query, key and value are the text itself: ${text}, seed ${options.seed}.`;
-  return (
-    `Nothing here is trained: the weights are random, seed ${options.seed}, and the text enters as ${text}. ` +
-    "--weights FILE.safetensors loads trained ones."
-  );
+function hint({ options }: Findings): string {
+  const isRandom = options.weights === undefined && options.projections !== "none";
+  return isRandom ? " --weights FILE.safetensors loads trained ones." : "";
 }
 
 /** The rows of the table: a name, a figure, and what it means. */
@@ -109,6 +102,14 @@ function picture({ picture, tokens, options }: Findings, page: Page): string[] {
     legend(page.depth),
     "Right: the row's largest weight among all tokens, and the token that has it.",
   ];
+}
+
+function describePage({ page: made }: Findings, page: Page): string[] {
+  if (made === undefined) return [];
+  return wrap(
+    `Written to ${made.file}: all heads, html, ${bytes(made.bytes)}: open it in a browser.`,
+    page.width,
+  );
 }
 
 function describeMaps({ maps }: Findings): string {

@@ -5,19 +5,10 @@ import { scaled_dot_product_attention, scaled_dot_product_attention_async } from
 import type { Case, How } from "../attempt.ts";
 import type { Draws } from "../draws.ts";
 import { defined, drawHeads, drawSizes, judgeAttention } from "./attention.ts";
+import { node } from "./node.ts";
 import { drawMatmul, drawSoftmax } from "./operators.ts";
 
 type Loose = (...args: readonly unknown[]) => unknown;
-
-/** Calls an operator of ONNX: inputs, attributes, and where it runs. */
-function node(order: Readonly<Record<string, string>>, sync: unknown, async: unknown): Case["call"] {
-  return ({ tensors, options }, how) => {
-    const inputs = Object.fromEntries(
-      Object.entries(order).flatMap(([input, name]) => (name in tensors ? [[input, tensors[name]]] : [])),
-    );
-    return ((how.sync ? sync : async) as Loose)(inputs, options, { engine: how.engine });
-  };
-}
 
 export function drawOnnxAttention(d: Draws): Case {
   const s = drawSizes(d);

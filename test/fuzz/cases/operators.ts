@@ -240,5 +240,8 @@ export function drawPerformer(d: Draws): Case {
   };
 }
 
-/** Functions of `wasm-attention/efficient` are no methods of an engine. */
-export const withoutMethod: ReadonlySet<string> = new Set(["linformerAttention", "performerAttention"]);
+/** What is no method of an engine. */
+export const withoutMethod: ReadonlySet<string> = new Set([
+  ...["linformerAttention", "performerAttention"],
+  ...["attentionStatistics", "attentionMaps", "attentionRollout", "fromStateDict"],
+]);

@@ -6,7 +6,8 @@ import { extname, join, normalize } from "node:path";
 import { chromium } from "playwright-core";
 
 const candidates = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const executablePath = process.env.CHROMIUM ?? candidates.find((path) => existsSync(path));
+/** Where Chromium is, if anywhere. */
+export const executablePath = process.env.CHROMIUM ?? candidates.find((path) => existsSync(path));
 
 /** Why no page can be opened, if so. */
 export const noBrowser =

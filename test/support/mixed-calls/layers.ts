@@ -1,5 +1,6 @@
 /** Layers and caches: what lives longer than a call. */
 import { type Engine, KVCache, MultiHeadAttention } from "wasm-attention";
+import { attentionStatistics, attentionStatisticsSync } from "wasm-attention/inspect";
 import { wishes } from "./attention.ts";
 import type { Draws } from "./draws.ts";
 import type { MixedCall, Results } from "./mixed-call.ts";
@@ -47,7 +48,7 @@ function drawLayer(draws: Draws) {
   };
 }
 
-/** A prompt, a fork, some tokens to either, and attention over both. */
+/** A prompt, a fork, some tokens to either, attention over both, and what the last token looks at. */
 export function cached(draws: Draws, engine: Engine): MixedCall {
   const [batch, kvHeads, group] = [draws.whole(1, 3), draws.whole(1, 3), draws.whole(1, 4)];
   const [headDim, valueDim] = [draws.length(128), draws.length(128)];
@@ -59,7 +60,8 @@ export function cached(draws: Draws, engine: Engine): MixedCall {
   const [first, second, third] = [rows(prompt), rows(added), rows(1)];
   const lengths = draws.wholes(batch, 0, added);
   const queries = [added, 1].map((n) => draws.tensor([batch, kvHeads * group, n, headDim]));
-  const options = { causal: draws.chance(), ...(sizes.window === undefined && wishes(draws)) };
+  const [causal, topK] = [draws.chance(), draws.whole(1, 16)];
+  const options = { causal, ...(sizes.window === undefined && wishes(draws)) };
   const name = `cache ${JSON.stringify(sizes)} of ${prompt} + ${lengths} tokens, ${group} queries a head`;
   const async = async (signal?: AbortSignal): Promise<Results> => {
     using cache = new KVCache({ ...sizes, maxLength: 200, engine });
@@ -70,7 +72,11 @@ export function cached(draws: Draws, engine: Engine): MixedCall {
     const over = (one: KVCache, i: number) =>
       engine.scaledDotProductAttention(queries[i]!, one, { ...options, signal });
     // One after the other: a call that is aborted leaves none behind that it has begun.
-    return [await over(cache, 0), await over(fork, 1)];
+    return [
+      await over(cache, 0),
+      await over(fork, 1),
+      await attentionStatistics(queries[1]!, cache, { causal, topK, signal }),
+    ];
   };
   const sync = (): Results => {
     using cache = new KVCache({ ...sizes, maxLength: 200, engine });
@@ -78,7 +84,10 @@ export function cached(draws: Draws, engine: Engine): MixedCall {
     using fork = cache.fork();
     cache.append(...second, { lengths });
     fork.append(...third);
-    return [cache, fork].map((one, i) => engine.scaledDotProductAttentionSync(queries[i]!, one, options));
+    return [
+      ...[cache, fork].map((one, i) => engine.scaledDotProductAttentionSync(queries[i]!, one, options)),
+      attentionStatisticsSync(queries[1]!, cache, { causal, topK }),
+    ];
   };
   return { name, sync, async };
 }

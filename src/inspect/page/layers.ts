@@ -1,0 +1,120 @@
+import { describe } from "../../describe.ts";
+import { AttentionError } from "../../errors.ts";
+import { shapeError } from "../../tensor.ts";
+import { type TensorLike, unreadable } from "../../tensor-like.ts";
+import { isArray } from "../../typed-array.ts";
+import { float32, readFloats } from "../../validate/floats.ts";
+import type { PageOptions } from "./options.ts";
+
+/** A layer's weights, as `toHtml` takes them. */
+export interface AttentionLayer {
+  /** What the page calls it. Default: its number, counted from 0. */
+  readonly name?: string | undefined;
+  /**
+   * `[H, L, S]`, `[B, H, L, S]` of which the entry `batch` is shown, or `[L, S]`; or a function that makes them when their
+   * turn has come, so that only one layer's weights are there at a time.
+   */
+  readonly weights: TensorLike | (() => TensorLike | Promise<TensorLike>);
+}
+
+/** One layer of checked sizes: `data` is `[H, L, S]`. */
+export interface LayerWeights {
+  readonly data: Float32Array;
+  readonly H: number;
+  readonly L: number;
+  readonly S: number;
+}
+
+/** A layer that may not be there yet. */
+export interface LayerSource {
+  readonly name: string;
+  /** What errors call its weights. */
+  readonly argument: string;
+  readonly take: () => LayerWeights | Promise<LayerWeights>;
+}
+
+/** Keys of a row are stored as 16-bit numbers; and no screen has as many places. */
+const mostTokens = 65_535;
+
+/**
+ * Reads layers, those that are there at once and others when they are taken.
+ *
+ * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for what is no list of layers, or does not fit its tokens
+ */
+export function readLayers(
+  layers: AttentionLayer | readonly AttentionLayer[],
+  options: PageOptions,
+): LayerSource[] {
+  const list = isArray(layers) ? (layers as readonly AttentionLayer[]) : [layers as AttentionLayer];
+  if (list.length === 0)
+    throw new AttentionError("ERR_OPTION", '"layers" expected at least one layer, got none');
+  let first: LayerWeights | undefined;
+  const check = (argument: string, tensor: unknown): LayerWeights => {
+    const weights = readWeights(argument, tensor, options, first);
+    first ??= weights;
+    return weights;
+  };
+  return Array.from(list, (layer, n) => {
+    const argument = isArray(layers) ? `layers[${n}].weights` : "layers.weights";
+    const { name, weights } = readLayer(layer, argument);
+    if (typeof weights === "function")
+      return { name: name ?? String(n), argument, take: async () => check(argument, await weights()) };
+    const read = check(argument, weights);
+    return { name: name ?? String(n), argument, take: () => read };
+  });
+}
+
+function readLayer(layer: AttentionLayer, argument: string): AttentionLayer {
+  const of = argument.replace(/\.weights$/, "");
+  if (typeof layer !== "object" || layer === null)
+    throw new AttentionError("ERR_OPTION", `"${of}" expected { weights, name? }, got ${describe(layer)}`);
+  try {
+    const { name, weights } = layer;
+    if (name !== undefined && typeof name !== "string")
+      throw new AttentionError("ERR_OPTION", `"${of}.name" expected a string, got ${describe(name)}`);
+    return { name, weights };
+  } catch (cause) {
+    throw unreadable(of, cause);
+  }
+}
+
+function readWeights(
+  argument: string,
+  tensor: unknown,
+  { batch, queryTokens, keyTokens }: PageOptions,
+  first: LayerWeights | undefined,
+): LayerWeights {
+  const { data, shape } = readFloats(argument, tensor, float32);
+  const [S, L, H, B] = [...shape].reverse().concat(1, 1);
+  if (shape.length < 2 || shape.length > 4)
+    throw shapeError(argument, "shape [H, L, S], [B, H, L, S] or [L, S]", shape);
+  if (!(B! > 0 && H! > 0 && L! > 0 && S! > 0) || L! > mostTokens || S! > mostTokens)
+    throw shapeError(argument, `sizes from 1 on, and L and S up to ${mostTokens}`, shape);
+  if (batch >= B!)
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"batch" expected less than B=${B} of "${argument}", got ${batch}`,
+    );
+  if (first !== undefined && (L !== first.L || S !== first.S))
+    throw shapeError(argument, `L=${first.L} and S=${first.S}, those of the first layer`, shape);
+  checkCount("query", "L", L!, queryTokens, keyTokens);
+  checkCount("key", "S", S!, keyTokens, queryTokens);
+  const size = H! * L! * S!;
+  return { data: data.subarray(batch * size, (batch + 1) * size) as Float32Array, H: H!, L: L!, S: S! };
+}
+
+/** A list that stands for both is named so. */
+function checkCount(
+  side: "query" | "key",
+  letter: string,
+  size: number,
+  tokens: readonly string[] | undefined,
+  others: readonly string[] | undefined,
+): void {
+  if (tokens === undefined || tokens.length === size) return;
+  const name = tokens === others ? "tokens" : `${side}Tokens`;
+  throw new AttentionError(
+    "ERR_SHAPE",
+    `"${name}" expected ${letter}=${size} strings, one for each ${side}, got ${tokens.length}`,
+  );
+}

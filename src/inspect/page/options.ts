@@ -1,0 +1,87 @@
+import { describe } from "../../describe.ts";
+import { AttentionError } from "../../errors.ts";
+import { isArray } from "../../typed-array.ts";
+import { checkWhole, readOptions } from "../../validate/options.ts";
+
+/** Options of `toHtml`. */
+export interface HtmlOptions {
+  /** Texts of the tokens, queries and keys alike. Without any, they are called by number. */
+  readonly tokens?: readonly string[] | undefined;
+  /** The L tokens that look, where they are others than the keys. */
+  readonly queryTokens?: readonly string[] | undefined;
+  /** The S tokens that are looked at. */
+  readonly keyTokens?: readonly string[] | undefined;
+  /** Default: `"Attention"`. */
+  readonly title?: string | undefined;
+  /** What stands below the title. */
+  readonly description?: string | undefined;
+  /** Which entry of a batch is shown. Default 0. */
+  readonly batch?: number | undefined;
+  /** Position of query 0 among the keys, from which distances are measured. Default 0. */
+  readonly queryOffset?: number | undefined;
+  /** The largest size of the page in bytes. Weights are rounded as far as it takes. Default 14,000,000. */
+  readonly maxBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const names: ReadonlySet<string> = new Set([
+  "tokens",
+  "queryTokens",
+  "keyTokens",
+  "title",
+  "description",
+  "batch",
+  "queryOffset",
+  "maxBytes",
+  "signal",
+]);
+
+/** What the options say, or mean by not saying it. */
+export interface PageOptions {
+  readonly queryTokens: readonly string[] | undefined;
+  readonly keyTokens: readonly string[] | undefined;
+  readonly title: string;
+  readonly description: string;
+  readonly batch: number;
+  readonly queryOffset: number;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @throws AttentionError `ERR_OPTION` for options that are none, or contradict each other */
+export function readPageOptions(given: HtmlOptions): PageOptions {
+  const options = readOptions(given, names);
+  const { tokens, queryTokens, keyTokens, title, description, signal } = options;
+  const { batch = 0, queryOffset = 0, maxBytes = 14_000_000 } = options;
+  if (tokens !== undefined && (queryTokens ?? keyTokens) !== undefined)
+    throw new AttentionError("ERR_OPTION", '"tokens" and "queryTokens" or "keyTokens" exclude each other');
+  for (const [name, list] of Object.entries({ tokens, queryTokens, keyTokens })) checkTexts(name, list);
+  for (const [name, text] of Object.entries({ title, description }))
+    if (text !== undefined && typeof text !== "string")
+      throw new AttentionError("ERR_OPTION", `"${name}" expected a string, got ${describe(text)}`);
+  checkWhole("batch", batch);
+  checkWhole("queryOffset", queryOffset, -Infinity);
+  checkWhole("maxBytes", maxBytes, 1);
+  return {
+    queryTokens: tokens ?? queryTokens,
+    keyTokens: tokens ?? keyTokens,
+    title: title ?? "Attention",
+    description: description ?? "",
+    batch,
+    queryOffset,
+    maxBytes,
+    signal,
+  };
+}
+
+function checkTexts(name: string, list: unknown): void {
+  if (list === undefined) return;
+  if (!isArray(list))
+    throw new AttentionError("ERR_OPTION", `"${name}" expected an array of strings, got ${describe(list)}`);
+  const wrong = list.findIndex((token) => typeof token !== "string");
+  if (wrong >= 0)
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"${name}" expected strings, got ${describe(list[wrong])} in place ${wrong}`,
+    );
+}

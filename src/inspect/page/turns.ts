@@ -1,0 +1,25 @@
+import { nextTurn } from "../../engine/platform.ts";
+
+/** Milliseconds after which others get their turn, as in calls that run without workers. */
+const slice = 4;
+
+/** Lets the event loop turn now and then, and ends on an abort. */
+export class Turns {
+  readonly #signal: AbortSignal | undefined;
+  #begun: number = performance.now();
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  /** To be awaited between pieces of work of less than a millisecond, where it is not `undefined`. */
+  due(): Promise<void> | undefined {
+    return performance.now() - this.#begun < slice ? undefined : this.#turn();
+  }
+
+  async #turn(): Promise<void> {
+    await nextTurn();
+    this.#signal?.throwIfAborted();
+    this.#begun = performance.now();
+  }
+}

@@ -1,0 +1,50 @@
+// Where the cells of the heat map lie.
+
+/** Sizes of the plot, in CSS pixels, and where it begins. */
+export interface Frame {
+  /** Room for the labels of queries at the left and keys above. */
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+const largestCell = 64;
+const largestHeight = 660;
+
+/** The frame for so many cells in so much room: cells are squares, unless that made one side too short to see. */
+export function frameFor(L: number, S: number, room: number): Frame {
+  const left = room < 480 ? 74 : 112;
+  const top = room < 480 ? 66 : 92;
+  const available = Math.max(60, room - left - 2);
+  const cell = Math.min(available / S, largestHeight / L, largestCell);
+  const least = Math.min(available, 200);
+  const width = Math.max(cell * S, Math.min(least, S * largestCell));
+  const height = Math.max(cell * L, Math.min(least, L * largestCell));
+  return { left, top, width, height };
+}
+
+/** What of a side is seen: cells of `size` pixels, the first one beginning at `offset`. */
+export interface Side {
+  readonly size: number;
+  readonly offset: number;
+  readonly count: number;
+  /** Pixels of the plot. */
+  readonly length: number;
+}
+
+/** Where a cell's middle is, in pixels of the plot. */
+export function middleOf(n: number, { size, offset }: Side): number {
+  return (n + 0.5) * size + offset;
+}
+
+const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
+
+/** The cells that are labelled: all where there is room, else every second, fifth, tenth. */
+export function labelled({ size, offset, count, length }: Side, room: number): number[] {
+  const step = steps.find((step) => step * size >= room) ?? count;
+  const first = Math.max(0, Math.ceil((-offset / size - 0.5) / step) * step);
+  const found: number[] = [];
+  for (let n = first; n < count && (n + 0.5) * size + offset <= length; n += step) found.push(n);
+  return found;
+}
