@@ -4,6 +4,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { drawAttention } from "./pictures/attention.mjs";
 import { drawKernels } from "./pictures/kernels.mjs";
 import { drawMasks } from "./pictures/masks.mjs";
 import { drawPositions } from "./pictures/positions.mjs";
@@ -12,7 +13,12 @@ process.chdir(path.join(import.meta.dirname, ".."));
 const images = path.join("docs", "images");
 const { values: options } = parseArgs({ options: { check: { type: "boolean", default: false } } });
 
-const folders = { masks: drawMasks(), positions: drawPositions(), kernels: drawKernels() };
+const folders = {
+  attention: drawAttention(),
+  masks: drawMasks(),
+  positions: drawPositions(),
+  kernels: drawKernels(),
+};
 
 for (const [folder, pictures] of Object.entries(folders)) {
   fs.mkdirSync(path.join(images, folder), { recursive: true });

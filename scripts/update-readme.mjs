@@ -7,6 +7,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { readAllResults, readDigest } from "../bench/charts/results.mjs";
+import { cost } from "./figures/cost.mjs";
 import { decode } from "./figures/decode.mjs";
 import { efficientRegions } from "./figures/efficient.mjs";
 import { peers } from "./figures/peers.mjs";
@@ -15,13 +16,15 @@ import { rooflineRegions } from "./figures/roofline.mjs";
 import { runtimes } from "./figures/runtimes.mjs";
 import { serviceRegions } from "./figures/service.mjs";
 import { soak } from "./figures/soak.mjs";
-import { chart, reached, reading, table } from "./figures/speed.mjs";
+import { chart, chartInDocs, reached, reading, table } from "./figures/speed.mjs";
 import { nodeVersions } from "./figures/versions.mjs";
 import { wide } from "./figures/wide.mjs";
 
 /** What each region of each file says, by its name. */
 const documents = {
   "README.md": { chart, table, peers, wide },
+  "docs/index.md": { chart: chartInDocs, table },
+  "docs/attention.md": { cost },
   "docs/kv-cache.md": { decode },
   "docs/efficient-attention.md": efficientRegions,
   "docs/kernels.md": { reached },

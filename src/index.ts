@@ -20,7 +20,7 @@ export {
   type MaskPredicate,
 } from "./block-mask.ts";
 export type { CallTrace } from "./call-trace.ts";
-export { Embedding } from "./embedding.ts";
+export { Embedding, type EmbeddingOptions } from "./embedding.ts";
 export {
   createEngine,
   type Engine,
@@ -50,7 +50,7 @@ export {
   type MultiHeadAttentionOptions,
   type StateDict,
 } from "./multi-head-attention.ts";
-export { LearnedPositions, sinusoidalPositions } from "./positions.ts";
+export { LearnedPositions, type LearnedPositionsOptions, sinusoidalPositions } from "./positions.ts";
 export { applyRotary, type RotaryOptions, type RotaryTableOptions } from "./rotary.ts";
 export type { RotaryScaling } from "./rotary-tables.ts";
 export {

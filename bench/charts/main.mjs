@@ -2,6 +2,7 @@
 //   npm --prefix bench/charts start [-- RESULTS_FOLDER [IMAGES_FOLDER]]
 import fs from "node:fs";
 import path from "node:path";
+import { createCostChart } from "./cost.mjs";
 import { createDecodeChart } from "./decode.mjs";
 import { createEfficientChart } from "./efficient.mjs";
 import { createLengthChart } from "./length.mjs";
@@ -19,6 +20,7 @@ const charts = {
   "shapes.svg": createShapesChart(speed),
   "peers.svg": createPeersChart(peers),
   "length.svg": createLengthChart(scaling),
+  "cost.svg": createCostChart(scaling),
   "decode.svg": createDecodeChart(scaling),
   "efficient.svg": createEfficientChart(efficient),
   "roofline.svg": createRooflineChart(roofline),

@@ -21,8 +21,17 @@ const tableCases = [
   "bert-scores",
 ];
 
-/** The chart and what it says, in words. */
-export function chart({ speed: results }) {
+/** README.md's chart and what it says, in words. */
+export function chart(results) {
+  return chartFrom("docs/images/speed.svg", results);
+}
+
+/** The same on a page in docs/. */
+export function chartInDocs(results) {
+  return chartFrom("images/speed.svg", results);
+}
+
+function chartFrom(image, { speed: results }) {
   const [older, newer] = results.sides.map((side) => ({ side, work: findCase(side, "bert-base") }));
   const timeOf = ({ side, work }, threads) => formatTime(findOurs(side, work, threads).milliseconds.best);
   const ofBaseline = (group) => formatTime(findBaseline(newer.work, group).milliseconds.best);
@@ -33,7 +42,7 @@ export function chart({ speed: results }) {
     `On Node ${major}, tuned JavaScript takes ${ofBaseline("tuned")}, and naive loops take ${ofBaseline("naive")}.`,
   ];
   return [
-    `![Bar chart of the speed of attention and of a matrix product on ${results.machine.cpu}.](docs/images/speed.svg)`,
+    `![Bar chart of the speed of attention and of a matrix product on ${results.machine.cpu}.](${image})`,
     "",
     ...sentences,
   ].join("\n");

@@ -1,5 +1,10 @@
-// A thread of the pool: takes tiles from the board, a turn of each slot after the other, so that jobs in flight share it fairly, and
-// sleeps when there are none. This file's name is its own in any folder: a bundle may lie beside a user's worker.js.
+/**
+ * A thread of the pool: takes tiles from the board, a turn of each slot after the other, so that jobs in flight share it fairly,
+ * and sleeps when there are none. Bundlers take it as an entry; there is nothing to import. This file's name is its own in any
+ * folder: a bundle may lie beside a user's worker.js.
+ *
+ * @module
+ */
 
 import { Board, LOOKS_BEFORE_SLEEP } from "./board.ts";
 import { Executor } from "./executor.ts";

@@ -33,13 +33,13 @@ export const maxHeaderBytes = 100_000_000;
 /**
  * Reads and checks the header of a safetensors file.
  *
- * @param bytes The file, or as much of its beginning as holds the header.
- * @param fileSize The length of the whole file. Default `bytes.length`.
+ * @param file The file, or as much of its beginning as holds the header.
+ * @param fileSize The length of the whole file. Default `file.length`.
  * @throws AttentionError `ERR_OPTION` for what is no such file or is cut short, `ERR_SHAPE` where the
  *   sizes of a tensor and its bytes disagree, `ERR_UNSUPPORTED` for an element type not read here.
  */
-export function readSafetensorsHeader(given: Uint8Array, fileSize?: number): SafetensorsHeader {
-  const bytes = readBytes(given);
+export function readSafetensorsHeader(file: Uint8Array, fileSize?: number): SafetensorsHeader {
+  const bytes = readBytes(file);
   if (fileSize !== undefined && (!Number.isSafeInteger(fileSize) || fileSize < bytes.length))
     throw new AttentionError(
       "ERR_OPTION",
