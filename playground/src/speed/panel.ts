@@ -1,6 +1,6 @@
 import type { AttentionSize } from "../../../src/cli/measure/baselines.ts";
 import { attentionFlops } from "../../../src/cli/measure/measure.ts";
-import { figure, time } from "../../../src/cli/terminal/format.ts";
+import { figure, plural, time } from "../../../src/cli/terminal/format.ts";
 import { bar, find, make } from "../page/elements.ts";
 import type { Order, Report, Row } from "./messages.ts";
 import { readShape, shapes } from "./shapes.ts";
@@ -128,11 +128,11 @@ function rowOf(row: Row, speed: number | undefined, share: number, tuned: number
 }
 
 function describe({ H, K, L, S, E, causal }: AttentionSize, error: number): string {
-  const heads = H === K ? `${H}` : `${H}/${K}`;
-  const tokens = L === S ? `${L}` : `${L}/${S}`;
+  const heads = H === K ? plural(H, "head") : `${H}/${K} heads`;
+  const tokens = L === S ? plural(L, "token") : `${L}/${S} tokens`;
   const threads = globalThis.crossOriginIsolated ? "" : " More threads need the isolated build.";
   return (
-    `${heads} heads × ${tokens} tokens × ${E}${causal ? ", causal" : ""}: medians of 5 rounds, all results checked first ` +
+    `${heads} × ${tokens} × ${E}${causal ? ", causal" : ""}: medians of 5 rounds, all results checked first ` +
     `(largest error against float64 ${error.toExponential(1)}).${threads}`
   );
 }

@@ -39,7 +39,7 @@ export const speed = [
       });
       assert.match(
         await page.textContent("#speed-status"),
-        /^1 heads × 32 tokens × 64: medians .* float64 \d\.\de-\d/,
+        /^1 head × 32 tokens × 64: medians .* float64 \d\.\de-\d/,
       );
       return `${rows.length} rows; ${rows[2][0].split(",")[0]} ${rows[2][3]} times as fast as tuned JavaScript`;
     },
