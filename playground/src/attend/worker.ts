@@ -80,10 +80,16 @@ function draw(
   const untrained = settings.projections === "none" ? "no projections" : "random weights, untrained";
   return toHtml(layers, {
     tokens: [...texts],
-    title: "Attention in the playground",
+    title: titleOf(settings.text),
     description: `${settings.heads} heads, ${untrained}, positions: ${settings.positions}`,
     signal,
   });
+}
+
+/** The text itself, or how it begins. */
+function titleOf(text: string): string {
+  const words = text.trim().replace(/\s+/g, " ");
+  return words.length <= 72 ? words : `${words.slice(0, words.lastIndexOf(" ", 71) + 1 || 71).trimEnd()}…`;
 }
 
 function anyOff(kept: KeptHeads): boolean {
