@@ -11,6 +11,7 @@ import { viewer } from "./cases/viewer.mjs";
  * @property {(place: { page: import("playwright-core").Page, context: import("playwright-core").BrowserContext,
  *   build: import("./builds.mjs").Build }) => Promise<string | undefined>} run throws where something is wrong
  * @property {boolean} [everywhere] with the development server, too
+ * @property {boolean} [served] with the development server alone, where modules are files of their own
  * @property {{ width: number, height: number }} [size] of the window
  */
 

@@ -18,7 +18,7 @@ if (noBrowser !== undefined) {
   try {
     await eachBuild(async (build) => {
       console.log(`\n${build.name}, Chromium ${browser.version().split(".")[0]}`);
-      for (const one of wanted) if (build.built || one.everywhere) await runCase(one, build, browser);
+      for (const one of wanted) if (isFor(build, one)) await runCase(one, build, browser);
     });
   } finally {
     await browser.close();
@@ -26,6 +26,10 @@ if (noBrowser !== undefined) {
 }
 console.log(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
 process.exitCode = counts.failed > 0 ? 1 : 0;
+
+function isFor({ built }, { everywhere = false, served = everywhere }) {
+  return built ? !served || everywhere : served;
+}
 
 /** A page of its own for each case; whatever it writes to the console as an error or a warning is a failure. */
 async function runCase({ name, run, size }, build, browser) {

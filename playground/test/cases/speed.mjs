@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { cells, open } from "../page.mjs";
 
+/** What a module needs in an isolated page. */
+const embedded = { "Cross-Origin-Embedder-Policy": "require-corp" };
+
 /** Measures; gives the rows: who, time, speed, times as fast as tuned JavaScript. */
 async function measured(page) {
   await page.click("#speed-form button[type=submit]");
@@ -75,6 +78,32 @@ export const speed = [
       await page.click("#speed-cancel");
       assert.equal(await page.textContent("#speed-status"), "Cancelled.");
       assert.equal(await page.isEnabled("#speed-form button[type=submit]"), true);
+    },
+  },
+  {
+    name: "what computes something else gets no number",
+    served: true,
+    async run({ page, context, build }) {
+      const wrong =
+        "export function attention({ value }, size, out) { out.set(value.subarray(0, out.length)); }";
+      await context.route("**/build/baselines/tuned.js*", (route) =>
+        route.fulfill({
+          body: wrong,
+          contentType: "text/javascript",
+          headers: build.isolated ? embedded : {},
+        }),
+      );
+      await open({ page, build });
+      await page.selectOption("#shape", "1x32x64");
+      const rows = await measured(page);
+      assert.match(
+        rows[1].join(" "),
+        /^tuned JavaScript.* wrong by [\d.]+e[+-]\d+ against float64: not timed$/,
+      );
+      for (const [, time, , ratio] of [rows[0], ...rows.slice(2)]) {
+        assert.match(time, /^[\d.]+ (µs|ms|s)$/);
+        assert.equal(ratio, "", "a ratio to what was not timed");
+      }
     },
   },
 ];
