@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { loadSubwords } from "../../src/cli/explore/subwords.ts";
 import { tokenize, words } from "../../src/cli/explore/tokens.ts";
 import { graphemes } from "../../src/inspect/heat-map/segments.ts";
 
@@ -35,22 +36,27 @@ describe("tokenize", () => {
     expect(words("a quarter of a million words ".repeat(42_000))).toHaveLength(252_000);
   });
 
-  test("characters as a reader counts them; ids as they first appear", async () => {
-    const tokens = await tokenize("abba 👩‍🚀e\u0301", "characters");
+  test("characters as a reader counts them; ids as they first appear", () => {
+    const tokens = tokenize("abba 👩‍🚀e\u0301", "characters");
     expect(tokens.texts).toEqual(["a", "b", "b", "a", " ", "👩‍🚀", "e\u0301"]);
     expect([...tokens.ids]).toEqual([0, 1, 1, 0, 2, 3, 4]);
     expect(tokens.distinct).toBe(5);
   });
 
-  test("no more than the limit, but all are counted", async () => {
-    const tokens = await tokenize(text, "words", 3);
+  test("no more than the limit, but all are counted", () => {
+    const tokens = tokenize(text, "words", 3);
     expect(tokens.texts).toEqual(["The", "dog's", "tail"]);
     expect(tokens).toMatchObject({ total: 12, distinct: 3, unit: "words" });
     expect(tokens.ids).toHaveLength(3);
   });
 
   test("subwords of GPT-2, or words where their package is absent", async () => {
-    const tokens = await tokenize("Attention attention <|endoftext|> 你", "subwords");
+    const tokens = tokenize(
+      "Attention attention <|endoftext|> 你",
+      "subwords",
+      Infinity,
+      await loadSubwords(),
+    );
     if (tokens.unit === "words") {
       expect(tokens.note).toContain("gpt-tokenizer");
     } else {

@@ -11,6 +11,7 @@ import type { ExploreOptions } from "./options.ts";
 import { checkPageSize, pageOf, type WrittenPage } from "./page.ts";
 import { type Picture, takeMaps, takePicture } from "./picture.ts";
 import { readSource } from "./source.ts";
+import { loadSubwords } from "./subwords.ts";
 import { type Tokens, tokenize } from "./tokens.ts";
 import { type Check, verify } from "./verify.ts";
 
@@ -55,7 +56,8 @@ export async function explore(
 ): Promise<Findings> {
   progress.stage("reading");
   const source = await readSource(options.input);
-  const tokens = await tokenize(source.text, options.tokens, options.maxTokens);
+  const tokenizer = options.tokens === "subwords" ? await loadSubwords() : undefined;
+  const tokens = tokenize(source.text, options.tokens, options.maxTokens, tokenizer);
   checkPageSize(options, tokens.texts.length);
 
   progress.stage("starting the engine");

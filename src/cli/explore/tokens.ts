@@ -17,11 +17,21 @@ export interface Tokens {
   readonly note?: string;
 }
 
-/** Splits a text into its first `limit` tokens. */
-export async function tokenize(text: string, unit: TokenUnit, limit: number = Infinity): Promise<Tokens> {
+/** What gpt-tokenizer makes of a text: the codes of a vocabulary, and what each spells. */
+export interface SubwordTokenizer {
+  encode(text: string, options: { disallowedSpecial: Set<string> }): number[];
+  decode(codes: number[]): string;
+}
+
+/** Splits a text into its first `limit` tokens; into words where subwords are asked for without a tokenizer. */
+export function tokenize(
+  text: string,
+  unit: TokenUnit,
+  limit: number = Infinity,
+  tokenizer?: SubwordTokenizer,
+): Tokens {
   if (unit === "characters") return number(unit, graphemes(text), limit);
   if (unit === "words") return number(unit, words(text), limit);
-  const tokenizer = await loadSubwords();
   if (tokenizer === undefined)
     return {
       ...number("words", words(text), limit),
@@ -68,21 +78,4 @@ function numberAsTheyAppear(tokens: readonly (string | number)[]): { ids: Int32A
     return id;
   });
   return { ids, distinct: known.size };
-}
-
-interface SubwordTokenizer {
-  encode(text: string, options: { disallowedSpecial: Set<string> }): number[];
-  decode(codes: number[]): string;
-}
-
-/** An optional peer: its vocabulary lies inside it, so nothing is fetched. r50k_base is GPT-2's vocabulary. */
-const subwordModule: string = "gpt-tokenizer/encoding/r50k_base";
-
-async function loadSubwords(): Promise<SubwordTokenizer | undefined> {
-  try {
-    return (await import(subwordModule)) as SubwordTokenizer;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") return undefined;
-    throw error;
-  }
 }

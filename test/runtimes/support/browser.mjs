@@ -24,6 +24,7 @@ const types = {
   ".js": "text/javascript",
   ".mjs": "text/javascript",
   ".json": "application/json",
+  ".css": "text/css",
 };
 
 /** Serves a folder, and gives its address to a function while it does. */
