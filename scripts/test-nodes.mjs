@@ -21,11 +21,15 @@ function passesOn(major) {
   console.log(`\nNode ${version}`);
   const report = `build/test-reports/node-${major}.json`;
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const { status, stdout, stderr } = spawnSync(node, [vitest, "run", "--exclude", "test/viewer/**", ...reporters], {
-    cwd: root,
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-  });
+  const { status, stdout, stderr } = spawnSync(
+    node,
+    [vitest, "run", "--exclude", "test/viewer/**", ...reporters],
+    {
+      cwd: root,
+      encoding: "utf8",
+      maxBuffer: 2 ** 28,
+    },
+  );
   const output = stripVTControlCharacters(stdout + stderr);
   const summary = output.split("\n").filter((line) => /^\s*(Test Files|Tests|Errors|Duration)\s/.test(line));
   console.log(status === 0 && summary.length > 0 ? summary.join("\n") : output);
