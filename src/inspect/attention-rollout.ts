@@ -85,8 +85,8 @@ function readList(layers: readonly TensorLike[]): ReturnType<typeof readRolloutL
     if (!isArray(layers) || layers.length === 0)
       throw new AttentionError("ERR_OPTION", '"layers" expected an array of at least one tensor');
     let shape: readonly number[] | undefined;
-    return Array.from(layers, (layer: TensorLike) => {
-      const checked = readRolloutLayer(layer, shape, float32);
+    return Array.from(layers, (layer: TensorLike, n) => {
+      const checked = readRolloutLayer(layer, shape, float32, `layers[${n}]`);
       shape = checked.shape;
       return checked;
     });

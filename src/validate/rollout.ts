@@ -31,6 +31,7 @@ export function readRolloutLayer(
   layer: FloatTensor,
   before: readonly number[] | undefined,
   types: readonly string[] = float32or64,
+  name = "layers",
 ): {
   readonly data: Float32Array | Float64Array;
   readonly B: number;
@@ -38,16 +39,16 @@ export function readRolloutLayer(
   readonly L: number;
   readonly shape: readonly number[];
 } {
-  const { data, shape } = readFloats("layers", layer, types);
+  const { data, shape } = readFloats(name, layer, types);
   const [rank, L] = [shape.length, shape.at(-1) ?? 0];
   const result = rank === 4 ? [shape[0]!, L, L] : [L, L];
   const fits = rank >= 2 && rank <= 4 && shape[rank - 2] === L;
   if (!fits || (before !== undefined && before.join() !== result.join()))
     throw shapeError(
-      "layers",
+      name,
       before === undefined
         ? "shape [B, H, L, L], [H, L, L] or [L, L]"
-        : `layers of ${before.length === 3 ? `[B=${before[0]}, H, ` : "[H, "}L=${before.at(-1)}, L] as the first`,
+        : `shape ${before.length === 3 ? `[B=${before[0]}, H, ` : "[H, "}L=${before.at(-1)}, L] as the first layer`,
       shape,
     );
   return { data, B: rank === 4 ? shape[0]! : 1, H: rank === 2 ? 1 : shape[rank - 3]!, L, shape: result };

@@ -93,10 +93,10 @@ describe("attentionRollout", () => {
     };
     refuse([], '"layers" expected an array of at least one tensor');
     refuse(a, '"layers" expected an array of at least one tensor');
-    refuse(new Array(2 ** 32 - 1), '"layers" expected a tensor { data, shape }, got undefined');
+    refuse(new Array(2 ** 32 - 1), '"layers[0]" expected a tensor { data, shape }, got undefined');
     refuse(new Proxy([a], { get: () => Symbol("no") }), '"layers" cannot be read');
-    refuse([a, b], '"layers" expected layers of [H, L=5, L] as the first, got [2, 6, 6]');
-    refuse([weights([3, 4], 1)], '"layers" expected shape [B, H, L, L], [H, L, L] or [L, L], got [3, 4]');
+    refuse([a, b], '"layers[1]" expected shape [H, L=5, L] as the first layer, got [2, 6, 6]');
+    refuse([weights([3, 4], 1)], '"layers[0]" expected shape [B, H, L, L], [H, L, L] or [L, L], got [3, 4]');
     refuse([a], '"heads" expected one of "mean", "max", "min", got "sum"', { heads: "sum" });
     refuse([a], '"residual" expected a number from 0 to 1, got 2', { residual: 2 });
     refuse([a], '"discard" is no option here', { discard: 0.9 });

@@ -109,7 +109,7 @@ function readTexts(
   for (const name of ["title", "description"] as const) {
     const text: unknown = options[name];
     if (text !== undefined && typeof text !== "string")
-      throw new AttentionError("ERR_OPTION", `"${name}" expected a text, got ${describe(text)}`);
+      throw new AttentionError("ERR_OPTION", `"${name}" expected a string, got ${describe(text)}`);
   }
   const own = { rows: list("queryTokens", "L", L), columns: list("keyTokens", "S", S) };
   const heads = shape.length === 3 ? (list("heads", "H", shape[0]!) ?? numbered(shape[0]!)) : undefined;
@@ -127,11 +127,11 @@ function readTexts(
 
 function checkTexts(name: string, texts: unknown, length: string, n: number): readonly string[] {
   if (!Array.isArray(texts) || texts.some((text) => typeof text !== "string"))
-    throw new AttentionError("ERR_OPTION", `"${name}" expected an array of texts, got ${describe(texts)}`);
+    throw new AttentionError("ERR_OPTION", `"${name}" expected an array of strings, got ${describe(texts)}`);
   if (texts.length !== n)
     throw new AttentionError(
       "ERR_SHAPE",
-      `"${name}" expected ${length === String(n) ? n : `${length}=${n}`} texts, got ${texts.length}`,
+      `"${name}" expected ${length === String(n) ? n : `${length}=${n}`} strings, got ${texts.length}`,
     );
   return texts;
 }
