@@ -23,4 +23,4 @@ export type { ColourMap } from "./heat-map/colour-maps.ts";
 export type { SvgOptions } from "./heat-map/options.ts";
 export { toSvg } from "./heat-map/to-svg.ts";
 export { type KnockOut, type KnockOutSizes, knockOutMask } from "./knock-out.ts";
-export { type AttentionLayer, type HtmlOptions, toHtml } from "./to-html.ts";
+export { type AttentionLayer, type HtmlOptions, type LayerLike, toHtml } from "./to-html.ts";

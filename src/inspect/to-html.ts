@@ -1,14 +1,15 @@
+import { AttentionError } from "../errors.ts";
 import { sizeOf } from "../tensor-like.ts";
 import { writeDocument } from "./page/document.ts";
-import { type EncodedHead, HeadEncoder } from "./page/encode-head.ts";
-import { type AttentionLayer, type LayerSource, type LayerWeights, readLayers } from "./page/layers.ts";
+import { type EncodedHead, HeadEncoder, NoRoom } from "./page/encode-head.ts";
+import { type LayerLike, type LayerSource, type LayerWeights, readLayers } from "./page/layers.ts";
 import { type HtmlOptions, type PageOptions, readPageOptions } from "./page/options.ts";
 import { base64, base64Length, deflate } from "./page/pack.ts";
 import type { LayerData, PageData } from "./page/page-data.ts";
 import { thumbnailSize } from "./page/thumbnail.ts";
 import { Turns } from "./page/turns.ts";
 
-export type { AttentionLayer } from "./page/layers.ts";
+export type { AttentionLayer, LayerLike } from "./page/layers.ts";
 export type { HtmlOptions } from "./page/options.ts";
 
 /**
@@ -16,10 +17,12 @@ export type { HtmlOptions } from "./page/options.ts";
  * shows every head small and one large, which can be zoomed, the lines between tokens, entropy, distances and what keys
  * receive.
  *
- * Entropy, distances, masses and each row's largest weights are those of the weights as given. The other weights are
- * rounded as far as `maxBytes` takes, which the page says; it takes none where they are few.
+ * All of it is exact while the weights, compressed, fit `maxBytes`: some 2.5 million weights with its default. Each head has an
+ * equal share of the page; one that does not fit its share keeps its entropies, distances, masses and each row's largest
+ * weights exactly, and the others are rounded as far as it takes, which the page says.
  *
- * @param layers one or several, first to last, of the same L and S. Their weights may not change until the call settles
+ * @param layers one or several, first to last, of the same L and S: their weights, or `{ weights, name }`. They may not change
+ *   until the call settles; Float64Array is rounded to float32
  * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for layers and options that do not fit, or a `maxBytes` that even
  *   the roughest weights exceed; `ERR_UNSUPPORTED` without `CompressionStream`. An abort rejects with the signal's reason.
  *
@@ -30,12 +33,12 @@ export type { HtmlOptions } from "./page/options.ts";
  * const layer = new MultiHeadAttention({ embedDim: 8, numHeads: 2, seed: 1 });
  * const x = tensor(new Float32Array(3 * 8).fill(1), [3, 8]);
  * const { weights } = await layer.forward(x, { needWeights: true, averageWeights: false, causal: true });
- * const page = await toHtml({ weights: weights! }, { tokens: ["the", "cat", "sat"], title: "Two heads" });
+ * const page = await toHtml(weights!, { tokens: ["the", "cat", "sat"], title: "Two heads" });
  * console.log(page.startsWith("<!doctype html>")); // true
  * ```
  */
 export async function toHtml(
-  layers: AttentionLayer | readonly AttentionLayer[],
+  layers: LayerLike | readonly LayerLike[],
   options: HtmlOptions = {},
 ): Promise<string> {
   const settings = readPageOptions(options);
@@ -105,12 +108,16 @@ async function encodeLayers(
     room -= byteLength(JSON.stringify(name));
     for (let head = 0; head < H; head++) {
       const size = sizes.L * sizes.S;
-      const weights = data.subarray(head * size, (head + 1) * size);
+      const weights = asFloat32(data.subarray(head * size, (head + 1) * size));
       const beside = bytesBeside + base64Length(thumbnailBytes);
       // Layers that are not there yet are taken to have as many heads as this one.
       const left = H - head + (sources.length - n - 1) * H;
       const share = room / left - beside;
-      const one = await encoder.encode(weights, share, { name: argument, head });
+      const one = await encoder.encode(weights, share, { name: argument, head }).catch((error) => {
+        throw error instanceof NoRoom
+          ? tooSmall(settings.maxBytes, (error.needed + beside) * left - room)
+          : error;
+      });
       room -= one.text.length + beside;
       encoded.push(one);
     }
@@ -120,6 +127,20 @@ async function encodeLayers(
   }
   const all = await deflate(new Uint8Array(await new Blob(thumbnails).arrayBuffer()));
   return { layers, heads, thumbnails: await base64(all, turns) };
+}
+
+/** @param missing what heads that are all like this one would need beyond what there is */
+function tooSmall(maxBytes: number, missing: number): AttentionError {
+  // More room is more largest weights in each row, up to a fifth of it.
+  const enough = Math.ceil((maxBytes + missing) * 1.25);
+  return new AttentionError(
+    "ERR_OPTION",
+    `"maxBytes" expected some ${enough} for these heads, rounded as far as they can be, got ${maxBytes}`,
+  );
+}
+
+function asFloat32(data: Float32Array | Float64Array): Float32Array {
+  return data instanceof Float32Array ? data : new Float32Array(data);
 }
 
 function byteLength(text: string): number {

@@ -1,5 +1,5 @@
 // What is beside the head's picture: how it is coloured, what a colour means, what the keys do, how exact it is.
-import { cssColour, decades, isDark, onSystemTheme, palette } from "./colours.ts";
+import { cssColour, decades, firstPlace, isDark, nanColour, onSystemTheme, palette } from "./colours.ts";
 import { choice, make } from "./dom.ts";
 import { keyHelp } from "./heat-map-keys.ts";
 import type { Model } from "./model.ts";
@@ -34,29 +34,51 @@ const legendPlaces = 5;
 export function legend(store: Store): HTMLElement {
   const bar = make("div", { class: "ramp" });
   const marks = make("div", { class: "marks" });
-  const element = make("div", { id: "legend", role: "img" }, bar, marks);
+  const ramp = make("div", { class: "scale" }, bar, marks);
+  const zero = swatch("0");
+  const nan = swatch("NaN");
+  nan.colour(nanColour);
+  const element = make("div", { id: "legend", role: "img" }, zero.element, ramp, nan.element);
   const draw = (): void => {
     const { scale, theme, opened } = store.state;
     const colours = palette(isDark(theme));
-    const stops = Array.from({ length: 17 }, (_, n) => cssColour(colours, n / 16));
+    const first = firstPlace(scale);
+    const stops = Array.from({ length: 17 }, (_, n) => cssColour(colours, first + ((1 - first) * n) / 16));
+    zero.colour(cssColour(colours, 0));
+    // Linear scales begin at 0 themselves.
+    zero.element.hidden = scale !== "log";
+    nan.element.hidden = !opened.facts.hasNaN;
     bar.style.setProperty("background", `linear-gradient(to right, ${stops.join(", ")})`);
     const { largest } = opened.facts;
-    const texts = Array.from({ length: legendPlaces }, (_, n) => {
-      const place = n / (legendPlaces - 1);
-      if (scale === "log") return weightMark(largest * 10 ** ((place - 1) * decades));
-      return scale === "row" ? percent(place) : weightMark(place * largest);
-    });
+    const places = Array.from({ length: legendPlaces }, (_, n) => n / (legendPlaces - 1));
+    const texts =
+      scale === "row"
+        ? places.map(percent)
+        : alike(places.map((place) => largest * (scale === "log" ? 10 ** ((place - 1) * decades) : place)));
+    if (scale === "log") texts[0] = `≤ ${texts[0]}`;
     marks.replaceChildren(...texts.map((text) => make("span", {}, text)));
     const unit = scale === "row" ? "of the row's largest weight" : "weight";
-    element.setAttribute("aria-label", `Colours, from ${texts[0]} to ${texts.at(-1)} ${unit}`);
+    const others = opened.facts.hasNaN ? "; NaN is red" : "";
+    element.setAttribute("aria-label", `Colours, from ${texts[0]} to ${texts.at(-1)} ${unit}${others}`);
   };
   store.on(["opened", "scale", "theme"], draw);
   onSystemTheme(draw);
   return element;
 }
 
-function weightMark(x: number): string {
-  return digits(x, 2);
+/** A colour that stands beside the scale, and what it means. */
+function swatch(text: string): { readonly element: HTMLElement; readonly colour: (css: string) => void } {
+  const square = make("div", { class: "ramp" });
+  const element = make("div", { class: "swatch" }, square, make("div", { class: "marks" }, text));
+  return { element, colour: (css) => square.style.setProperty("background", css) };
+}
+
+/** Numbers that are read together: all with an exponent, or none. */
+function alike(values: readonly number[]): string[] {
+  const least = Math.min(...values.filter((value) => value > 0));
+  return values.map((value) =>
+    value > 0 && least < 1e-3 ? value.toExponential(1).replace(".0", "") : digits(value, 2),
+  );
 }
 
 /** How exact the shown weights are. */
@@ -64,16 +86,16 @@ export function exactness(model: Model, store: Store): HTMLElement {
   const text = make("p", { id: "exactness", class: "hint" });
   store.on(["opened"], () => {
     const { levels } = store.state.opened.facts;
-    const { topK, S } = model.data;
-    if (topK >= S) {
+    const { topK } = model.data;
+    if (levels === null) {
       text.textContent = "All weights are exact.";
       return;
     }
-    const exact = topK === 1 ? "Each row's largest weight is" : `Each row's ${topK} largest weights are`;
+    const exact = topK === 1 ? "The largest weight" : `The ${topK} largest weights`;
     text.textContent =
-      `${exact} exact, and so are entropies, distances and sums. The others are rounded to ${levels} ` +
-      `level${levels === 1 ? "" : "s"} on a square-root scale: a tenth of the row's largest is off by at most ${percent(errorAt(0.1, levels))}, ` +
-      `what is below ${percent((0.5 / levels) ** 2)} of it is shown as 0.`;
+      `The page has no room for all of this head's weights as they are. ${exact} of each row, entropies, distances and sums ` +
+      "are exact. Other weights are rounded and marked ≈. One that is a tenth of its row's largest weight is shown " +
+      `within ${percent(errorAt(0.1, levels))} of itself; one below ${percent((0.5 / levels) ** 2)} of the largest is shown as 0.`;
   });
   return text;
 }
@@ -96,5 +118,11 @@ export function help(): { readonly button: HTMLElement; readonly dialog: HTMLDia
     make("dl", {}, ...rows),
     make("form", { method: "dialog" }, close),
   );
-  return { button: button("Keys", "Keys: what they do", () => dialog.showModal()), dialog };
+  const open = (): void => dialog.showModal();
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "?" || dialog.open || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    open();
+  });
+  return { button: button("Keys", "Keys: what they do", open), dialog };
 }

@@ -1,7 +1,8 @@
 // The data of the page: what is stored of a head is unpacked when the head is opened.
 import { type HeadRecord, headRecord, NO_KEY } from "../inspect/page/head-record.ts";
-import { boundsOf, unpackDigits, weightOf } from "../inspect/page/levels.ts";
+import { boundsOf, type RowRange, unpackDigits, weightOf } from "../inspect/page/levels.ts";
 import { elementIds, type HeadData, type PageData } from "../inspect/page/page-data.ts";
+import { readPlanes } from "../inspect/page/planes.ts";
 import { Labels } from "./labels.ts";
 
 /** Opened heads that are kept, so that going back and forth costs nothing. */
@@ -30,6 +31,11 @@ export class Model {
     return new Head(layer, head, this.data.layers[layer]!.heads[head]!, record, this.data);
   }
 
+  /** What a layer is called: by its name as it was given, else by its number. */
+  layerName(layer: number): string {
+    return this.data.layers[layer]!.name ?? `Layer ${layer}`;
+  }
+
   /** A small picture of each head, by layer, then head: bytes from 0, nothing, to 255. */
   async thumbnails(): Promise<Uint8Array> {
     return new Uint8Array(await inflate(textOf(elementIds.thumbnails)));
@@ -49,8 +55,8 @@ export class Head {
   readonly head: number;
   readonly facts: HeadData;
   readonly record: HeadRecord;
-  /** `[L, S]`. */
-  readonly #levels: Uint8Array;
+  /** `[L, S]`: weights as they are, or their levels. */
+  readonly #cells: Float32Array | Uint8Array;
   readonly #S: number;
   readonly #topK: number;
 
@@ -60,9 +66,13 @@ export class Head {
     this.facts = facts;
     this.record = record;
     this.#S = sizes.S;
-    this.#levels = new Uint8Array(sizes.L * sizes.S);
-    unpackDigits(record.packed, facts.levels + (facts.hasNaN ? 2 : 1), this.#levels);
     this.#topK = sizes.topK;
+    if (facts.levels === null) {
+      this.#cells = readPlanes(record.packed);
+      return;
+    }
+    this.#cells = new Uint8Array(sizes.L * sizes.S);
+    unpackDigits(record.packed, facts.levels + (facts.hasNaN ? 2 : 1), this.#cells);
   }
 
   /** A row's largest weight, by which its levels are measured. */
@@ -71,44 +81,51 @@ export class Head {
   }
 
   weight(row: number, key: number): Weight {
-    const exact = this.#exact(row).find(([place]) => place === key);
-    if (exact) return { value: exact[1], bounds: [exact[1], exact[1]] };
-    const level = this.#levels[row * this.#S + key]!;
     const { levels } = this.facts;
-    const largest = this.largest(row);
-    const bounds = boundsOf(level, levels, largest);
-    return { value: weightOf(level, levels, largest), bounds };
+    const cell = this.#cells[row * this.#S + key]!;
+    const exact = levels === null ? cell : this.#exact(row).get(key);
+    if (levels === null || exact !== undefined) return { value: exact!, bounds: [exact!, exact!] };
+    const range = this.#range(row);
+    return { value: weightOf(cell, levels, range), bounds: boundsOf(cell, levels, range) };
   }
 
   /** The keys of a row's largest weights, the largest first, and those weights; up to so many above 0. */
   top(row: number, count: number): (Weight & { readonly key: number })[] {
-    const exact = this.#exact(row);
-    const known = new Set(exact.map(([key]) => key));
-    const levels = this.#levels.subarray(row * this.#S, (row + 1) * this.#S);
-    const others: number[] = [];
-    for (let key = 0; key < levels.length; key++)
-      if (levels[key]! > 0 && levels[key]! <= this.facts.levels && !known.has(key)) others.push(key);
-    others.sort((a, b) => levels[b]! - levels[a]!);
-    return [...known, ...others].slice(0, count).map((key) => ({ key, ...this.weight(row, key) }));
+    const weights = this.row(row);
+    // Of equal ones those that are known exactly come first, then the first key.
+    const keys = new Set([...this.#exact(row).keys(), ...weights.keys()]);
+    return [...keys]
+      .filter((key) => weights[key]! > 0)
+      .sort((a, b) => weights[b]! - weights[a]!)
+      .slice(0, count)
+      .map((key) => ({ key, ...this.weight(row, key) }));
+  }
+
+  /** How many weights of a row are NaN. */
+  countNaN(row: number): number {
+    return this.facts.hasNaN ? this.row(row).filter(Number.isNaN).length : 0;
   }
 
   /** The weights of a row, as a picture draws them. */
   row(row: number): Float64Array {
     const { levels } = this.facts;
-    const largest = this.largest(row);
-    const weights = Float64Array.from(this.#levels.subarray(row * this.#S, (row + 1) * this.#S), (level) =>
-      weightOf(level, levels, largest),
-    );
+    const cells = this.#cells.subarray(row * this.#S, (row + 1) * this.#S);
+    if (levels === null) return Float64Array.from(cells);
+    const range = this.#range(row);
+    const weights = Float64Array.from(cells, (level) => weightOf(level, levels, range));
     for (const [key, weight] of this.#exact(row)) weights[key] = weight;
     return weights;
   }
 
-  /** Keys and weights that are stored as they came. */
-  #exact(row: number): (readonly [key: number, weight: number])[] {
-    const found: [number, number][] = [];
+  #range(row: number): RowRange {
+    return { largest: this.largest(row), most: this.record.topWeights[(row + 1) * this.#topK - 1]! };
+  }
+
+  /** Weights that are stored as they came even where others are rounded, by key. */
+  #exact(row: number): Map<number, number> {
+    const found = new Map<number, number>();
     for (let n = row * this.#topK; n < (row + 1) * this.#topK; n++)
-      if (this.record.topKeys[n] !== NO_KEY)
-        found.push([this.record.topKeys[n]!, this.record.topWeights[n]!]);
+      if (this.record.topKeys[n] !== NO_KEY) found.set(this.record.topKeys[n]!, this.record.topWeights[n]!);
     return found;
   }
 }

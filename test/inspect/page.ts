@@ -3,6 +3,7 @@ import { inflateRawSync } from "node:zlib";
 import { type HeadRecord, headRecord, NO_KEY } from "../../src/inspect/page/head-record.ts";
 import { boundsOf, unpackDigits, weightOf } from "../../src/inspect/page/levels.ts";
 import type { HeadData, PageData } from "../../src/inspect/page/page-data.ts";
+import { readPlanes } from "../../src/inspect/page/planes.ts";
 
 export interface ReadHead {
   readonly facts: HeadData;
@@ -34,17 +35,23 @@ export function readHead(html: string, layer: number, head: number): ReadHead {
   const facts = data.layers[layer]!.heads[head]!;
   const bytes = inflateElement(html, `head-${layer}-${head}`);
   const record = headRecord(data, Uint8Array.from(bytes).buffer);
+  if (facts.levels === null) {
+    const exact = Float64Array.from(readPlanes(record.packed));
+    return { facts, record, weights: exact, least: exact, most: exact };
+  }
+  const count = facts.levels;
   const levels = new Uint8Array(L * S);
-  unpackDigits(record.packed, facts.levels + (facts.hasNaN ? 2 : 1), levels);
+  unpackDigits(record.packed, count + (facts.hasNaN ? 2 : 1), levels);
   const [weights, least, most] = [0, 1, 2].map(() => new Float64Array(L * S)) as [
     Float64Array,
     Float64Array,
     Float64Array,
   ];
   levels.forEach((level, n) => {
-    const largest = record.topWeights[Math.floor(n / S) * topK]!;
-    weights[n] = weightOf(level, facts.levels, largest);
-    [least[n], most[n]] = boundsOf(level, facts.levels, largest);
+    const tops = record.topWeights.subarray(Math.floor(n / S) * topK);
+    const row = { largest: tops[0]!, most: tops[topK - 1]! };
+    weights[n] = weightOf(level, count, row);
+    [least[n], most[n]] = boundsOf(level, count, row);
   });
   record.topKeys.forEach((key, n) => {
     if (key === NO_KEY) return;

@@ -34,6 +34,9 @@ describe("what a page holds", () => {
           expect(weights[n]).toBeGreaterThanOrEqual(least[n]!);
           expect(weights[n]).toBeLessThanOrEqual(most[n]!);
         }
+        // With room for everything nothing is rounded.
+        if (maxBytes > 1e6)
+          expect(weights).toEqual(Float64Array.from(data.subarray(h * L * S, (h + 1) * L * S)));
         const largest = Math.max(...data.subarray(h * L * S, (h + 1) * L * S));
         expect(facts.largest).toBe(largest);
         expect(facts.hasNaN).toBe(false);
@@ -97,6 +100,15 @@ describe("what a page holds", () => {
     expect(elementOf(matrix, "head-0-0")).toBe(elementOf(alone, "head-0-1"));
   });
 
+  it("weights themselves in place of a layer, also of 64 bits and with dims", async () => {
+    const { data, shape } = madeWeights([2, 5, 5]);
+    const html = await toHtml({ weights: { data, shape } });
+    expect(await toHtml({ data, dims: shape })).toBe(html);
+    expect(await toHtml([tensor(data, shape)])).toBe(html);
+    expect(await toHtml({ data: Float64Array.from(data), shape })).toBe(html);
+    expect(dataOf(html).layers[0]!.name).toBeNull();
+  });
+
   it("layers that are made when they are wanted, one at a time", async () => {
     const made: number[] = [];
     const layer = (n: number) => madeWeights([2, 6, 6], { seed: n });
@@ -130,14 +142,46 @@ describe("levels", () => {
   it("are as many as there is room for", async () => {
     const weights = madeWeights([2, 256, 256], { only: ["diffuse"] });
     let before = 0;
-    for (const room of [50_000, 80_000, 120_000, 500_000]) {
+    for (const room of [50_000, 80_000, 120_000, 400_000]) {
       const html = await toHtml({ weights }, { maxBytes: 100_000 + room });
       expect(Buffer.byteLength(html)).toBeLessThanOrEqual(100_000 + room);
       const { levels } = readHead(html, 0, 0).facts;
       expect(levels).toBeGreaterThan(before);
-      before = levels;
+      before = levels!;
     }
     expect(before).toBe(254);
+  });
+
+  it("are none where all weights fit, of small and of large heads", async () => {
+    const [H, L] = [2, 256];
+    for (const only of ["diffuse", "peaked"] as const) {
+      const weights = madeWeights([H, L, L], { only: [only] });
+      const html = await toHtml({ weights }, { maxBytes: 1_000_000 });
+      expect(Buffer.byteLength(html)).toBeLessThanOrEqual(1_000_000);
+      for (let h = 0; h < H; h++) {
+        const { facts, weights: read } = readHead(html, 0, h);
+        expect(facts.levels).toBeNull();
+        expect(read.every((weight, n) => weight === weights.data[h * L * L + n])).toBe(true);
+      }
+    }
+  });
+
+  it("lift no weight above those of its row that are exact", async () => {
+    const [L, S] = [40, 400];
+    // Nearly alike: rounded, many would pass the exact ones.
+    const data = Float32Array.from({ length: L * S }, (_, n) => (1 + 0.2 * Math.abs(Math.sin(n * n))) / S);
+    const html = await toHtml({ data, shape: [L, S] }, { maxBytes: 100_000 + 4_000 });
+    const { topK } = dataOf(html);
+    const { facts, record, weights, least, most } = readHead(html, 0, 0);
+    expect(facts.levels).toBeGreaterThan(0);
+    for (let n = 0; n < L * S; n++) {
+      const row = Math.floor(n / S);
+      const exact = record.topKeys.subarray(row * topK, (row + 1) * topK).includes(n % S);
+      if (!exact) expect(weights[n]).toBeLessThanOrEqual(record.topWeights[(row + 1) * topK - 1]!);
+      expect(least[n]).toBeLessThanOrEqual(weights[n]!);
+      expect(weights[n]).toBeLessThanOrEqual(most[n]!);
+      expect(data[n]).toBeLessThanOrEqual(most[n]! * (1 + 1e-6));
+    }
   });
 });
 
@@ -188,12 +232,19 @@ describe("what does not fit", () => {
   const words = (count: number) => Array.from({ length: count }, (_, n) => `w${n}`);
   const with_ = (change: object) => [layer, change as HtmlOptions] as const;
 
-  it.each<[readonly [unknown, HtmlOptions?], string, string]>([
+  it.each<[readonly [unknown, HtmlOptions?], string, string | RegExp]>([
     [[[]], "ERR_OPTION", '"layers" expected at least one layer, got none'],
-    [[undefined], "ERR_OPTION", '"layers" expected { weights, name? }, got undefined'],
-    [[[layer, 3]], "ERR_OPTION", '"layers[1]" expected { weights, name? }, got 3'],
+    [[undefined], "ERR_OPTION", '"layers" expected a tensor or { weights, name? }, got undefined'],
+    [[[layer, 3]], "ERR_OPTION", '"layers[1]" expected a tensor or { weights, name? }, got 3'],
     [[{ weights, name: 3 }], "ERR_OPTION", '"layers.name" expected a string, got 3'],
-    [[weights], "ERR_DTYPE", '"layers.weights" expected a tensor { data, shape }, got undefined'],
+    [[{}], "ERR_DTYPE", '"layers.weights" expected a tensor { data, shape }, got undefined'],
+    [
+      [[layer, { weights, nam: "x" }]],
+      "ERR_OPTION",
+      '"nam" is no option here (did you mean "name"?); expected name, weights',
+    ],
+    [[{ weight: weights }], "ERR_OPTION", '"weight" is no option here (did you mean "weights"?)'],
+    [[tensor([1], [1])], "ERR_SHAPE", '"layers" expected shape [H, L, S], [B, H, L, S] or [L, S], got [1]'],
     [
       [{ weights: tensor([1], [1]) }],
       "ERR_SHAPE",
@@ -243,7 +294,7 @@ describe("what does not fit", () => {
     [
       with_({ maxBytes: 1000 }),
       "ERR_OPTION",
-      '"maxBytes" leaves 0 bytes for head 0 of "layers.weights", which takes ',
+      /"maxBytes" expected some \d+ for these heads, rounded as far as they can be, got 1000/,
     ],
     [
       [{ weights: tensor([0.5, -0.5], [1, 1, 2]) }],
@@ -257,8 +308,21 @@ describe("what does not fit", () => {
     ],
   ])("%#", async ([layers, options], code, message) => {
     const error = (await toHtml(layers as AttentionLayer, options).catch((error) => error)) as AttentionError;
-    expect(error.message).toContain(message);
+    if (message instanceof RegExp) expect(error.message).toMatch(message);
+    else expect(error.message).toContain(message);
     expect(error).toMatchObject({ name: "AttentionError", code });
+  });
+
+  it.each([
+    { sizes: [2, 3, 4], layers: 1 },
+    { sizes: [12, 40, 40], layers: 12 },
+    { sizes: [3, 300, 300], layers: 2 },
+  ] as const)("names a maxBytes that is enough: $layers times $sizes", async ({ sizes, layers }) => {
+    const weights = madeWeights(sizes, { only: ["diffuse"] });
+    const all = Array.from({ length: layers }, () => weights);
+    const error = await toHtml(all, { maxBytes: 1 }).catch((error) => error);
+    const maxBytes = Number(/expected some (\d+)/.exec(error.message)![1]);
+    expect(Buffer.byteLength(await toHtml(all, { maxBytes }))).toBeLessThanOrEqual(maxBytes);
   });
 
   it("ends on an abort, also between heads", async () => {

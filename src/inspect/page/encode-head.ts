@@ -1,10 +1,10 @@
-import { AttentionError } from "../../errors.ts";
 import { RootHistogram, SizeGuess } from "./fit-levels.ts";
 import { type HeadRecord, headRecord, type RecordSizes } from "./head-record.ts";
 import { digitsPerByte, packDigits, writeLevels } from "./levels.ts";
 import { HeadMeasure, type Origin } from "./measure-head.ts";
 import { base64, base64Length, deflate } from "./pack.ts";
 import type { HeadData } from "./page-data.ts";
+import { writePlanes } from "./planes.ts";
 import { Thumbnail } from "./thumbnail.ts";
 import type { Turns } from "./turns.ts";
 
@@ -18,10 +18,22 @@ export interface EncodedHead {
 
 export type HeadSizes = RecordSizes & { readonly queryOffset: number };
 
+/** Weights from whose size that of all is guessed. */
+const probed = 16_384;
 /** How often a head is packed at most, in search of the number of levels that fits best. */
 const mostTries = 4;
 /** Cells that are gone through in a fraction of a millisecond. */
 const cellsAtOnce = 16_384;
+
+/** A head that takes so many characters with a single level, more than there are for it. */
+export class NoRoom extends Error {
+  readonly needed: number;
+
+  constructor(needed: number) {
+    super(`${needed} characters`);
+    this.needed = needed;
+  }
+}
 
 /** Packs heads of one size, one after the other, in memory that they share. */
 export class HeadEncoder {
@@ -43,8 +55,10 @@ export class HeadEncoder {
 
   /**
    * @param weights `[L, S]`
-   * @param room how many characters it may have: it gets as many levels as fit
-   * @throws AttentionError `ERR_OPTION` for what is no weight, or has no room even with a single level
+   * @param room how many characters it may have: its weights are stored as they are where they fit, else with as many levels
+   *   as do
+   * @throws AttentionError `ERR_OPTION` for what is no weight
+   * @throws NoRoom where even a single level does not fit
    */
   async encode(weights: Float32Array, room: number, origin: Origin): Promise<EncodedHead> {
     const { L, S } = this.#sizes;
@@ -60,7 +74,8 @@ export class HeadEncoder {
       await this.#turns.due();
     }
     const figures = measure.facts();
-    const { levels, packed } = await this.#fit(histogram, room, figures.hasNaN, origin);
+    const exact = await this.#fitExactly(weights, room);
+    const { levels, packed } = exact ?? (await this.#fit(histogram, room, figures.hasNaN));
     return {
       facts: { levels, ...figures },
       thumbnail: thumbnail.bytes(),
@@ -68,31 +83,64 @@ export class HeadEncoder {
     };
   }
 
+  /** The record with all weights as they are, if there is room for it. */
+  async #fitExactly(
+    weights: Float32Array,
+    room: number,
+  ): Promise<{ levels: null; packed: Uint8Array } | undefined> {
+    const least = (await this.#leastBytes(weights)) + this.#others.length;
+    if (base64Length(least) > room) return undefined;
+    const bytes = new Uint8Array(this.#others.length + 4 * weights.length);
+    bytes.set(this.#others);
+    const planes = bytes.subarray(this.#others.length);
+    for (let from = 0; from < weights.length; from += cellsAtOnce) {
+      writePlanes(weights, from, Math.min(weights.length, from + cellsAtOnce), planes);
+      await this.#turns.due();
+    }
+    const packed = await deflate(bytes);
+    return base64Length(packed.length) <= room ? { levels: null, packed } : undefined;
+  }
+
+  /** Half of what the weights should take, by rows from everywhere: a head that is far too large is not packed in vain. */
+  async #leastBytes(weights: Float32Array): Promise<number> {
+    const { L, S } = this.#sizes;
+    const rows = Math.max(1, Math.floor(probed / S));
+    if (rows >= L) return 0;
+    const some = new Float32Array(rows * S);
+    for (let n = 0; n < rows; n++) {
+      const from = Math.floor(((n + 0.5) * L) / rows) * S;
+      some.set(weights.subarray(from, from + S), n * S);
+    }
+    const planes = new Uint8Array(4 * some.length);
+    writePlanes(some, 0, some.length, planes);
+    return ((await deflate(planes)).length * L) / rows / 2;
+  }
+
+  /** The part of the record before the weights. */
+  get #others(): Uint8Array {
+    const { bytes, packed } = this.#record;
+    return bytes.subarray(0, bytes.length - packed.length);
+  }
+
   /** The record with the most levels for which there is room. */
   async #fit(
     histogram: RootHistogram,
     room: number,
     hasNaN: boolean,
-    { name, head }: Origin,
   ): Promise<{ levels: number; packed: Uint8Array }> {
-    const others = this.#record.bytes.length - this.#record.packed.length;
+    const others = this.#others.length;
     let best: { levels: number; packed: Uint8Array } | undefined;
     let tooMany = Infinity;
-    let needed = 0;
     for (let tries = 0; best === undefined || tries < mostTries; tries++) {
       const guessed = this.#guess.levelsFor(histogram, (room * 3) / 4 - others);
       const levels = Math.max(1, Math.min(guessed, tooMany - 1));
       if (best !== undefined && levels <= best.levels) break;
       const packed = await deflate(await this.#write(levels, hasNaN));
-      needed = base64Length(packed.length);
+      const needed = base64Length(packed.length);
       this.#guess.learn(levels, packed.length - others, histogram.bytes(levels));
       if (needed <= room) best = { levels, packed };
       else if (levels > 1) tooMany = levels;
-      else
-        throw new AttentionError(
-          "ERR_OPTION",
-          `"maxBytes" leaves ${Math.max(0, Math.floor(room))} bytes for head ${head} of "${name}", which takes ${needed} at its roughest`,
-        );
+      else throw new NoRoom(needed);
     }
     return best;
   }

@@ -4,7 +4,7 @@
 //   key mass     float32 [S]
 //   top weights  float32 [L, topK]  the largest first; 0 where there are no more
 //   top keys     uint16  [L, topK]  of equal weights the first key first; NO_KEY where there are no more
-//   levels       [L, S], several in a byte (levels.ts)
+//   weights      [L, S]: float32, in planes (planes.ts), or rounded to levels, several in a byte (levels.ts)
 
 export const NO_KEY = 0xffff;
 
@@ -23,7 +23,7 @@ export interface HeadRecord {
   readonly keyMass: Float32Array;
   readonly topWeights: Float32Array;
   readonly topKeys: Uint16Array;
-  /** Room for a level a byte, of which packed ones leave the end. */
+  /** The weights. In a new record room for a level a byte, of which packed ones leave the end. */
   readonly packed: Uint8Array;
 }
 

@@ -1,25 +1,31 @@
 import { describe } from "../../describe.ts";
 import { AttentionError } from "../../errors.ts";
 import { shapeError } from "../../tensor.ts";
-import { type TensorLike, unreadable } from "../../tensor-like.ts";
+import { unreadable } from "../../tensor-like.ts";
 import { isArray } from "../../typed-array.ts";
-import { float32, readFloats } from "../../validate/floats.ts";
+import { type FloatTensor, float32or64, readFloats } from "../../validate/floats.ts";
+import { readOptions } from "../../validate/options.ts";
 import type { PageOptions } from "./options.ts";
 
 /** A layer's weights, as `toHtml` takes them. */
 export interface AttentionLayer {
-  /** What the page calls it. Default: its number, counted from 0. */
+  /** What the page calls it. Default: "Layer" and its number, counted from 0. */
   readonly name?: string | undefined;
   /**
    * `[H, L, S]`, `[B, H, L, S]` of which the entry `batch` is shown, or `[L, S]`; or a function that makes them when their
    * turn has come, so that only one layer's weights are there at a time.
    */
-  readonly weights: TensorLike | (() => TensorLike | Promise<TensorLike>);
+  readonly weights: FloatTensor | (() => FloatTensor | Promise<FloatTensor>);
 }
+
+/** A layer, or the weights of one that needs no name. */
+export type LayerLike = AttentionLayer | FloatTensor;
+
+const names: ReadonlySet<string> = new Set(["name", "weights"]);
 
 /** One layer of checked sizes: `data` is `[H, L, S]`. */
 export interface LayerWeights {
-  readonly data: Float32Array;
+  readonly data: Float32Array | Float64Array;
   readonly H: number;
   readonly L: number;
   readonly S: number;
@@ -27,7 +33,7 @@ export interface LayerWeights {
 
 /** A layer that may not be there yet. */
 export interface LayerSource {
-  readonly name: string;
+  readonly name: string | null;
   /** What errors call its weights. */
   readonly argument: string;
   readonly take: () => LayerWeights | Promise<LayerWeights>;
@@ -41,11 +47,8 @@ const mostTokens = 65_535;
  *
  * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for what is no list of layers, or does not fit its tokens
  */
-export function readLayers(
-  layers: AttentionLayer | readonly AttentionLayer[],
-  options: PageOptions,
-): LayerSource[] {
-  const list = isArray(layers) ? (layers as readonly AttentionLayer[]) : [layers as AttentionLayer];
+export function readLayers(layers: LayerLike | readonly LayerLike[], options: PageOptions): LayerSource[] {
+  const list = isArray(layers) ? (layers as readonly LayerLike[]) : [layers as LayerLike];
   if (list.length === 0)
     throw new AttentionError("ERR_OPTION", '"layers" expected at least one layer, got none');
   let first: LayerWeights | undefined;
@@ -55,27 +58,36 @@ export function readLayers(
     return weights;
   };
   return Array.from(list, (layer, n) => {
-    const argument = isArray(layers) ? `layers[${n}].weights` : "layers.weights";
-    const { name, weights } = readLayer(layer, argument);
+    const of = isArray(layers) ? `layers[${n}]` : "layers";
+    const argument = isTensor(layer, of) ? of : `${of}.weights`;
+    const { name = null, weights } =
+      argument === of ? { weights: layer as FloatTensor } : readLayer(layer, of);
     if (typeof weights === "function")
-      return { name: name ?? String(n), argument, take: async () => check(argument, await weights()) };
+      return { name, argument, take: async () => check(argument, await weights()) };
     const read = check(argument, weights);
-    return { name: name ?? String(n), argument, take: () => read };
+    return { name, argument, take: () => read };
   });
 }
 
-function readLayer(layer: AttentionLayer, argument: string): AttentionLayer {
-  const of = argument.replace(/\.weights$/, "");
-  if (typeof layer !== "object" || layer === null)
-    throw new AttentionError("ERR_OPTION", `"${of}" expected { weights, name? }, got ${describe(layer)}`);
+/** Whether these are weights themselves. */
+function isTensor(layer: unknown, of: string): layer is FloatTensor {
   try {
-    const { name, weights } = layer;
-    if (name !== undefined && typeof name !== "string")
-      throw new AttentionError("ERR_OPTION", `"${of}.name" expected a string, got ${describe(name)}`);
-    return { name, weights };
+    return typeof layer === "object" && layer !== null && "data" in layer;
   } catch (cause) {
     throw unreadable(of, cause);
   }
+}
+
+function readLayer(layer: unknown, of: string): AttentionLayer {
+  if (typeof layer !== "object" || layer === null)
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"${of}" expected a tensor or { weights, name? }, got ${describe(layer)}`,
+    );
+  const { name, weights } = readOptions(layer as AttentionLayer, names, of);
+  if (name !== undefined && typeof name !== "string")
+    throw new AttentionError("ERR_OPTION", `"${of}.name" expected a string, got ${describe(name)}`);
+  return { name, weights };
 }
 
 function readWeights(
@@ -84,7 +96,7 @@ function readWeights(
   { batch, queryTokens, keyTokens }: PageOptions,
   first: LayerWeights | undefined,
 ): LayerWeights {
-  const { data, shape } = readFloats(argument, tensor, float32);
+  const { data, shape } = readFloats(argument, tensor, float32or64);
   const [S, L, H, B] = [...shape].reverse().concat(1, 1);
   if (shape.length < 2 || shape.length > 4)
     throw shapeError(argument, "shape [H, L, S], [B, H, L, S] or [L, S]", shape);
@@ -100,7 +112,7 @@ function readWeights(
   checkCount("query", "L", L!, queryTokens, keyTokens);
   checkCount("key", "S", S!, keyTokens, queryTokens);
   const size = H! * L! * S!;
-  return { data: data.subarray(batch * size, (batch + 1) * size) as Float32Array, H: H!, L: L!, S: S! };
+  return { data: data.subarray(batch * size, (batch + 1) * size), H: H!, L: L!, S: S! };
 }
 
 /** A list that stands for both is named so. */

@@ -16,16 +16,24 @@ export function writeLevels(roots: Float32Array, levels: number, into: Uint8Arra
   }
 }
 
-/** What a level stands for in a row whose largest weight is `largest`. */
-export function weightOf(level: number, levels: number, largest: number): number {
-  return level > levels ? Number.NaN : largest * (level / levels) ** 2;
+/** What is known of a row exactly: its largest weight, and the smallest of its largest ones, above which no other lies. */
+export interface RowRange {
+  readonly largest: number;
+  readonly most: number;
+}
+
+/** What a level stands for in such a row. */
+export function weightOf(level: number, levels: number, { largest, most }: RowRange): number {
+  return level > levels ? Number.NaN : Math.min(most, largest * (level / levels) ** 2);
 }
 
 /** Between which two weights the one lies that has this level. */
-export function boundsOf(level: number, levels: number, largest: number): readonly [number, number] {
+export function boundsOf(level: number, levels: number, row: RowRange): readonly [number, number] {
   if (level > levels) return [Number.NaN, Number.NaN];
-  const at = (place: number): number => largest * (Math.min(levels, Math.max(0, place)) / levels) ** 2;
-  return [at(level - 0.5), at(level + 0.5)];
+  return [
+    weightOf(Math.max(0, level - 0.5), levels, row),
+    weightOf(Math.min(levels, level + 0.5), levels, row),
+  ];
 }
 
 /**

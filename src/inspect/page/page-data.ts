@@ -18,14 +18,15 @@ export interface PageData {
 }
 
 export interface LayerData {
-  readonly name: string;
+  /** `null` for one that is called by number. */
+  readonly name: string | null;
   readonly heads: readonly HeadData[];
 }
 
 /** A head's figures, from the weights as they came. */
 export interface HeadData {
-  /** In how many steps its weights are stored (levels.ts). */
-  readonly levels: number;
+  /** In how many steps its weights are stored (levels.ts); `null` where they are stored as they are (planes.ts). */
+  readonly levels: number | null;
   /** Whether a weight is NaN: one value more beside 0 and the levels. */
   readonly hasNaN: boolean;
   /** Mean over the rows that have weights, in nats; `null` for NaN. */
