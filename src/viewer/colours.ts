@@ -34,7 +34,8 @@ export function palette(isDark: boolean): Palette {
 }
 
 /** NaN is a colour of its own, that no palette has. */
-export const nanPixel: number = pixel(channelsOf("dc3c3c"));
+export const nanColour = "#dc3c3c";
+const nanPixel = pixel(channelsOf(nanColour.slice(1)));
 
 function channelsOf(hex: string): number[] {
   return [0, 2, 4].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
@@ -52,12 +53,18 @@ export function cssColour(colours: Palette, place: number): string {
 /** Decades that the logarithmic scale shows. */
 export const decades = 4;
 
+/** Where colours of a scale begin. On a logarithmic one 0 alone is the ground: what is there at all can be told from it. */
+export function firstPlace(scale: ColourScale): number {
+  return scale === "log" ? 0.1 : 0;
+}
+
 /** Where a weight lies between nothing (0) and the most (1). */
 export function placeOf(weight: number, largest: number, scale: ColourScale): number {
   if (!(weight > 0) || largest === 0) return 0;
   const share = Math.min(1, weight / largest);
-  // The faintest colour is for what is there at all: 0 alone is the ground.
-  return scale === "log" ? Math.max(0.02, 1 + Math.log10(share) / decades) : share;
+  if (scale !== "log") return share;
+  const first = firstPlace(scale);
+  return first + (1 - first) * Math.max(0, 1 + Math.log10(share) / decades);
 }
 
 /** All weights of a head, a pixel each. */

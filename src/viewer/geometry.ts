@@ -12,10 +12,24 @@ export interface Frame {
 const largestCell = 64;
 const largestHeight = 660;
 
-/** The frame for so many cells in so much room: cells are squares, unless that made one side too short to see. */
-export function frameFor(L: number, S: number, room: number): Frame {
-  const left = room < 480 ? 74 : 112;
-  const top = room < 480 ? 66 : 92;
+/** Pixels of a label's character, and of what is between labels and plot. */
+export const characterWidth = 6.4;
+const besideLabel = 14;
+
+/**
+ * The frame for so many cells in so much room: cells are squares, unless that made one side too short to see.
+ *
+ * @param labels characters of the longest labels
+ */
+export function frameFor(
+  { L, S }: { readonly L: number; readonly S: number },
+  labels: { readonly queries: number; readonly keys: number },
+  room: number,
+): Frame {
+  const labelRoom = (characters: number, most: number): number =>
+    Math.min(most, Math.ceil(characters * characterWidth) + besideLabel);
+  const left = labelRoom(labels.queries, room < 480 ? 74 : 112);
+  const top = labelRoom(labels.keys, room < 480 ? 66 : 92);
   const available = Math.max(60, room - left - 2);
   const cell = Math.min(available / S, largestHeight / L, largestCell);
   const least = Math.min(available, 200);

@@ -1,5 +1,5 @@
 // Every head of every layer, small: a row for each layer. Arrow keys go from head to head and open them.
-import { cssColour, isDark, onSystemTheme, type Palette, palette } from "./colours.ts";
+import { cssColour, isDark, nanColour, onSystemTheme, type Palette, palette } from "./colours.ts";
 import { choice, make } from "./dom.ts";
 import type { Model } from "./model.ts";
 import { figure } from "./numbers.ts";
@@ -23,7 +23,10 @@ export async function headGrid(model: Model, store: Store, open: Open): Promise<
   let first = 0;
   const rows = layers.map(({ name, heads }, layer) => {
     const row = make("tr", { role: "row" });
-    row.append(make("th", { scope: "row", role: "rowheader", title: name }, make("bdi", {}, name)));
+    const title = model.layerName(layer);
+    row.append(
+      make("th", { scope: "row", role: "rowheader", title }, make("bdi", {}, name ?? String(layer))),
+    );
     for (const head of heads.keys()) {
       const canvas = make("canvas", { width: thumbnail.columns, height: thumbnail.rows });
       const label = describe(model, { layer, head });
@@ -98,17 +101,17 @@ export async function headGrid(model: Model, store: Store, open: Open): Promise<
 
 /** What a head is called, and its figures. */
 export function describe(model: Model, { layer, head }: Place): string {
-  const { name, heads } = model.data.layers[layer]!;
+  const { heads } = model.data.layers[layer]!;
   const { entropy, meanDistance } = heads[head]!;
-  return `Layer ${name}, head ${head}: mean entropy ${figure(entropy)} nats, mean distance ${figure(meanDistance)}`;
+  return `${model.layerName(layer)}, head ${head}: mean entropy ${figure(entropy)} nats, mean distance ${figure(meanDistance)}`;
 }
 
-/** The figure's share of the largest among all heads; `undefined` where thumbnails are shown. */
+/** The figure's share of the largest among all heads; NaN has none, thumbnails have `undefined`. */
 function share(model: Model, picture: GridPicture, { layer, head }: Place): number | undefined {
   if (picture === "weights") return undefined;
   const name = picture === "entropy" ? "entropy" : "meanDistance";
   const all = model.data.layers.flatMap(({ heads }) => heads.map((facts) => facts[name] ?? 0));
-  return (model.data.layers[layer]!.heads[head]![name] ?? 0) / Math.max(...all, 1e-9);
+  return (model.data.layers[layer]!.heads[head]![name] ?? Number.NaN) / Math.max(...all, 1e-9);
 }
 
 function drawHead(
@@ -121,7 +124,7 @@ function drawHead(
   const { width, height } = canvas;
   const one = share();
   if (one !== undefined) {
-    context.fillStyle = cssColour(colours, one);
+    context.fillStyle = Number.isNaN(one) ? nanColour : cssColour(colours, one);
     context.fillRect(0, 0, width, height);
     return;
   }

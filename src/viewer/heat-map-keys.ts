@@ -25,7 +25,9 @@ export const keyHelp: readonly (readonly [string, string])[] = [
   ["+, −", "in the heat map: closer and further"],
   ["[ and ]", "in the heat map: the head before and the next"],
   ["0 or Escape", "in the heat map: all of it again"],
+  ["?", "this list"],
   ["wheel, drag", "in the heat map, once it was clicked: closer and further, and along"],
+  ["tap, two fingers", "in the heat map: a cell; closer and further, and along"],
 ];
 
 const few = 10;

@@ -1,6 +1,6 @@
 // What lies above the heat map: the tokens along its sides, and the cross at the shown cell. SVG.
 import { type Selection, select } from "d3-selection";
-import { type Frame, labelled, middleOf, type Side } from "./geometry.ts";
+import { characterWidth, type Frame, labelled, middleOf, type Side } from "./geometry.ts";
 import type { Labels } from "./labels.ts";
 import type { Model } from "./model.ts";
 import type { Cell } from "./store.ts";
@@ -14,9 +14,8 @@ export interface View {
 
 type Text = Selection<SVGTextElement, number, SVGGElement, unknown>;
 
-/** Pixels that a label takes, and that a character does. */
+/** Pixels that a label takes. */
 const labelRoom = 12;
-const characterWidth = 6.4;
 
 export class Overlay {
   readonly element: SVGSVGElement;
@@ -45,7 +44,7 @@ export class Overlay {
     placeKeys(texts("key-labels", labelled(view.keys, labelRoom)), view, keys);
   }
 
-  /** The shown cell: its tokens, bands along its row and column, and a frame around it. */
+  /** The shown cell: its tokens in place of what they would cover, lines along its row and column, and a frame around it. */
   drawShown(view: View, { row, key }: Cell): void {
     const { queries, keys } = this.#model;
     const shown = (side: string, n: number, { length }: Side, middle: number): Text =>
@@ -55,6 +54,13 @@ export class Overlay {
         .data(middle >= 0 && middle <= length ? [n] : [])
         .join("text")
         .attr("class", `${side} shown`);
+    const uncover = (group: string, { size }: Side, n: number): void => {
+      this.#svg
+        .selectAll<SVGTextElement, number>(`g.${group} text`)
+        .classed("covered", (other) => Math.abs(other - n) * size < labelRoom);
+    };
+    uncover("query-labels", view.rows, row);
+    uncover("key-labels", view.keys, key);
     placeQueries(shown("query", row, view.rows, middleOf(row, view.rows)), view, queries);
     placeKeys(shown("key", key, view.keys, middleOf(key, view.keys)), view, keys);
     this.#drawCross(view, { row, key });
@@ -64,12 +70,10 @@ export class Overlay {
     const { left, top, width, height } = frame;
     const [x, w] = clip(left + key * keys.size + keys.offset, keys.size, left, left + width);
     const [y, h] = clip(top + row * rows.size + rows.offset, rows.size, top, top + height);
-    const bands = [
-      [left, y, x - left, h],
-      [x + w, y, left + width - x - w, h],
-      [x, top, w, y - top],
-      [x, y + h, w, top + height - y - h],
-    ];
+    // Lines alone: a tint would be taken for weights.
+    const bands = [h > 0 ? [left, y, width, h] : [], w > 0 ? [x, top, w, height] : []].filter(
+      (band) => band.length > 0,
+    );
     this.#svg
       .select("g.cross")
       .selectAll<SVGRectElement, number[]>("rect")
@@ -77,8 +81,8 @@ export class Overlay {
       .join("rect")
       .attr("x", (band) => band[0]!)
       .attr("y", (band) => band[1]!)
-      .attr("width", (band) => Math.max(0, band[2]!))
-      .attr("height", (band) => Math.max(0, band[3]!));
+      .attr("width", (band) => band[2]!)
+      .attr("height", (band) => band[3]!);
     // A frame that can be seen, however small the cell.
     const grow = Math.max(0, (6 - Math.min(w, h)) / 2);
     this.#svg

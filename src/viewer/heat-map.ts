@@ -18,6 +18,7 @@ export class HeatMap {
   readonly #cells = document.createElement("canvas");
   readonly #zoom = zoom<HTMLCanvasElement, unknown>();
   readonly #draw = oncePerFrame(() => this.#drawNow());
+  readonly #longest: { readonly queries: number; readonly keys: number };
   #frame: Frame = { left: 0, top: 0, width: 1, height: 1 };
   #transform: ZoomTransform = zoomIdentity;
 
@@ -25,6 +26,8 @@ export class HeatMap {
     this.#model = model;
     this.#store = store;
     this.#overlay = new Overlay(model);
+    const { L, S } = model.data;
+    this.#longest = { queries: model.queries.longest(L), keys: model.keys.longest(S) };
     this.element = make(
       "div",
       {
@@ -140,7 +143,7 @@ export class HeatMap {
 
   #resize(): void {
     const { L, S } = this.#model.data;
-    const frame = frameFor(L, S, this.element.parentElement!.clientWidth);
+    const frame = frameFor({ L, S }, this.#longest, this.element.parentElement!.clientWidth);
     const { left, top, width, height } = frame;
     if (width === this.#frame.width && left === this.#frame.left) return;
     this.#frame = frame;
@@ -169,14 +172,14 @@ export class HeatMap {
   /** The head's weights, a pixel each. */
   #repaint(): void {
     const { opened, scale, theme } = this.#store.state;
-    const { L, S, layers } = this.#model.data;
+    const { L, S } = this.#model.data;
     this.#cells.width = S;
     this.#cells.height = L;
     this.#cells.getContext("2d")!.putImageData(paint(opened, { L, S }, scale, palette(isDark(theme))), 0, 0);
-    const name = layers[opened.layer]!.name;
+    const name = this.#model.layerName(opened.layer);
     this.element.setAttribute(
       "aria-label",
-      `Layer ${name}, head ${opened.head}: ${L} queries, one a row, and ${S} keys, one a column`,
+      `${name}, head ${opened.head}: ${L} queries, one a row, and ${S} keys, one a column`,
     );
     this.#draw();
   }

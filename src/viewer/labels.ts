@@ -1,6 +1,9 @@
 // What tokens are called. They are anybody's text: here they become visible characters.
 import { visible } from "../inspect/text/label.ts";
 
+/** Characters of a token that are shown where it stands among others. */
+const longest = 48;
+
 /** One side's tokens. */
 export class Labels {
   readonly #tokens: readonly string[] | undefined;
@@ -23,9 +26,24 @@ export class Labels {
     return characters.length <= most ? characters.join("") : `${characters.slice(0, most - 1).join("")}…`;
   }
 
+  isLong(n: number): boolean {
+    return this.brief(n) !== this.short(n);
+  }
+
+  /** The token alone, its end left out where it is long. */
+  brief(n: number): string {
+    return this.cut(n, longest);
+  }
+
   /** With its place: cat (query 3). */
   full(n: number): string {
-    return this.#tokens === undefined ? `${this.#what} ${n}` : `${this.short(n)} (${this.#what} ${n})`;
+    return this.#tokens === undefined ? `${this.#what} ${n}` : `${this.brief(n)} (${this.#what} ${n})`;
+  }
+
+  /** Characters of the longest of so many tokens. */
+  longest(count: number): number {
+    if (this.#tokens === undefined) return String(count - 1).length;
+    return this.#tokens.reduce((most, _, n) => Math.max(most, Array.from(this.short(n)).length), 0);
   }
 
   /** Whether a text's next line begins behind this token. */

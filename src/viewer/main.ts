@@ -97,7 +97,7 @@ function headSection(store: Store, step: (by: number) => void): HTMLElement {
   store.on(["opened"], () => {
     const { opened } = store.state;
     const { entropy, meanDistance, largest } = opened.facts;
-    title.textContent = `Layer ${model.data.layers[opened.layer]!.name}, head ${opened.head}`;
+    title.textContent = `${model.layerName(opened.layer)}, head ${opened.head}`;
     facts.textContent = `mean entropy ${figure(entropy)} nats · mean distance ${figure(meanDistance)} · largest weight ${weightText(largest)}`;
   });
   const map = new HeatMap(model, store, step);
@@ -119,7 +119,7 @@ function headSection(store: Store, step: (by: number) => void): HTMLElement {
     make(
       "p",
       { id: "heat-map-keys", class: "hint" },
-      "Rows are queries, columns keys. Arrow keys go from cell to cell, + and − zoom, [ and ] change the head; a click and the wheel do, too.",
+      "Rows are queries, columns keys. Arrow keys go from cell to cell, + and − zoom, [ and ] change the head; a click and the wheel do, too. By touch: tap a cell, zoom with two fingers.",
     ),
     exactness(model, store),
   );

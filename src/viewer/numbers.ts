@@ -13,7 +13,8 @@ export function weightText(x: number): string {
 
 /** Entropies and distances; NaN comes as `null`. */
 export function figure(x: number | null): string {
-  return x === null || Number.isNaN(x) ? "NaN" : x.toFixed(2);
+  if (x === null || Number.isNaN(x)) return "NaN";
+  return x !== 0 && Math.abs(x) < 0.1 ? digits(x, 2) : x.toFixed(2);
 }
 
 export function percent(x: number): string {

@@ -17,6 +17,8 @@ export interface Area {
 
 const margin = { left: 44, right: 8, top: 8, bottom: 34 };
 const height = 120;
+/** Pixels of a character, about. */
+const characterWidth = 6.2;
 
 export class Plot {
   readonly element: HTMLElement;
@@ -60,7 +62,7 @@ export class Plot {
       text: String,
     };
     const { values, text } = ticks ?? whole;
-    drawBottom(group, x, values, text);
+    drawBottom(group, x, withRoom(values, text, x), text);
     drawLeft(group, y, width);
     group
       .append("text")
@@ -100,6 +102,19 @@ export class Plot {
     });
     svg.addEventListener("pointerleave", () => call(undefined));
   }
+}
+
+/** Every second value, every third and so on, so that no text touches another. */
+function withRoom(values: readonly number[], text: (n: number) => string, x: Scale): readonly number[] {
+  const room = (n: number): number => text(n).length * characterWidth + 8;
+  for (let step = 1; step < values.length; step++) {
+    const some = values.filter((_, n) => n % step === 0);
+    const touches = some.some(
+      (n, at) => at > 0 && x(n) - x(some[at - 1]!) < (room(n) + room(some[at - 1]!)) / 2,
+    );
+    if (!touches) return some;
+  }
+  return values.slice(0, 1);
 }
 
 function drawBottom(group: Group, x: Scale, values: readonly number[], text: (n: number) => string): void {

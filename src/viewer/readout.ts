@@ -1,5 +1,6 @@
 // The shown cell in words, and the largest weights of its row as a table.
 import { make } from "./dom.ts";
+import type { Labels } from "./labels.ts";
 import type { Model, Weight } from "./model.ts";
 import { digits, figure, weightText } from "./numbers.ts";
 import type { Store } from "./store.ts";
@@ -30,8 +31,8 @@ export function readout(model: Model, store: Store): HTMLElement {
     const { opened } = store.state;
     const { row, key } = store.shown;
     const weight = opened.weight(row, key);
-    values.query.replaceChildren(named(model.queries.full(row)));
-    values.key.replaceChildren(named(model.keys.full(key)));
+    values.query.replaceChildren(named(model.queries, row));
+    values.key.replaceChildren(named(model.keys, key));
     values.weight.textContent = describeWeight(weight);
     values.weight.dataset.value = String(weight.value);
     values.entropy.textContent = `${figure(opened.record.entropy[row]!)} nats`;
@@ -44,17 +45,23 @@ export function readout(model: Model, store: Store): HTMLElement {
     if (what === drawn) return;
     drawn = what;
     const top = opened.top(row, mostRows);
-    caption.replaceChildren("Largest weights of ", named(model.queries.full(row)));
+    const nan = opened.countNaN(row);
+    const all =
+      nan === model.data.S
+        ? "All its weights are NaN."
+        : `${nan} of its weights ${nan === 1 ? "is" : "are"} NaN.`;
+    const note = nan > 0 ? all : top.length > 0 ? "" : "It looks at no key.";
+    caption.replaceChildren("Largest weights of ", named(model.queries, row));
     body.replaceChildren(
       ...top.map(({ key, ...weight }) => {
         const bar = make("span", { class: "share", "aria-hidden": true });
         bar.style.setProperty("--share", String(weight.value / top[0]!.value));
         const value = make("td", {}, bar, describeWeight(weight, true));
         value.dataset.value = String(weight.value);
-        const head = make("th", { scope: "row" }, named(model.keys.full(key)));
+        const head = make("th", { scope: "row" }, named(model.keys, key));
         return make("tr", { "data-key": key }, head, value);
       }),
-      ...(top.length > 0 ? [] : [make("tr", {}, make("td", { colspan: 2 }, "It looks at no key."))]),
+      ...(note === "" ? [] : [make("tr", {}, make("td", { colspan: 2 }, note))]),
     );
   });
   return make(
@@ -66,9 +73,9 @@ export function readout(model: Model, store: Store): HTMLElement {
   );
 }
 
-/** A token, whose direction stays its own. */
-function named(text: string): HTMLElement {
-  return make("bdi", {}, text);
+/** A token with its place, whose direction stays its own; a long one whole where the pointer rests. */
+function named(labels: Labels, n: number): HTMLElement {
+  return make("bdi", { title: labels.isLong(n) ? labels.short(n) : undefined }, labels.full(n));
 }
 
 /** The number, and between which two it lies where it was rounded. */

@@ -146,7 +146,9 @@ function title(text: string): HTMLElement {
 function flow(labels: Labels, count: number, name: string): HTMLElement {
   const list = make("div", { class: "flow", "aria-label": name });
   for (let n = 0; n < count; n++) {
-    list.append(make("span", { class: "token", "data-n": n }, make("bdi", {}, labels.short(n))));
+    const title = labels.isLong(n) ? labels.short(n) : undefined;
+    const token = make("bdi", {}, labels.brief(n));
+    list.append(make("span", { class: "token", "data-n": n, title, "aria-label": title }, token));
     if (labels.endsLine(n)) list.append(make("br"));
   }
   return list;

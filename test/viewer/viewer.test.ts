@@ -84,10 +84,7 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
     const cell = (layer: number, head: number) =>
       page.locator("#heads tbody tr").nth(layer).locator('[role="gridcell"]').nth(head);
     const opened = (text: string) =>
-      page.waitForFunction(
-        (text) => document.getElementById("head-title")?.textContent === text,
-        `Layer ${text}`,
-      );
+      page.waitForFunction((text) => document.getElementById("head-title")?.textContent === text, text);
     await cell(1, 4).click();
     await opened("block 1, head 4");
     expect(await cell(1, 4).getAttribute("aria-selected")).toBe("true");
@@ -109,7 +106,7 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
     await page.keyboard.press("[");
     await opened("block 1, head 5");
     expect(await page.evaluate(() => location.hash)).toBe("#layer=1&head=5&query=0&key=0");
-    expect(await textOf(page, "#announcements")).toContain("Layer block 1, head 5: mean entropy");
+    expect(await textOf(page, "#announcements")).toContain("block 1, head 5: mean entropy");
     await page.close();
   });
 
@@ -201,6 +198,10 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
       isMobile: true,
     });
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    for (const name of ["Keys", "Closer", "All of the map"]) {
+      const { width, height } = (await page.getByRole("button", { name }).boundingBox())!;
+      expect(Math.min(width, height)).toBeGreaterThanOrEqual(44);
+    }
     await page.locator("#heat-map").tap({ position: { x: 200, y: 200 } });
     expect(await page.evaluate(() => location.hash)).not.toContain("query=0&");
     await page.close();
@@ -208,6 +209,9 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
 
   it("says what the keys do, and gives the focus back", async () => {
     const page = await pages.open(html);
+    await page.keyboard.press("?");
+    expect(await page.getByRole("dialog").isVisible()).toBe(true);
+    await page.getByRole("button", { name: "Close", exact: true }).click();
     await page.getByRole("button", { name: "Keys" }).click();
     expect(await page.getByRole("dialog").isVisible()).toBe(true);
     await page.keyboard.press("Escape");
@@ -231,9 +235,7 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
     expect(nameless).toEqual([]);
     const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map(({ id }) => id));
     expect(new Set(ids).size).toBe(ids.length);
-    expect(await page.locator("main").ariaSnapshot()).toContain(
-      'application "Layer block 0, head 0: 14 queries',
-    );
+    expect(await page.locator("main").ariaSnapshot()).toContain('application "block 0, head 0: 14 queries');
     await page.close();
   });
 
@@ -271,9 +273,91 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
     await page.locator("#tokens [data-n='2']").hover();
     expect(await textOf(page, "#readout-weight")).toBe("NaN");
     expect(await textOf(page, ".facts")).toContain("mean entropy NaN nats");
+    expect(await textOf(page, "#top-keys tbody")).toBe("All its weights are NaN.");
+    expect(await textOf(page, "#legend .swatch:last-child")).toBe("NaN");
+    expect(await textOf(page, "#mass-by-key .hint")).toBe("Summed over all queries. All NaN.");
+    expect(await page.locator("#entropy-of-heads circle").count()).toBe(0);
+    expect(await page.locator("path[d*=NaN]").count()).toBe(0);
+    await page.close();
+  });
+
+  it("says how exact it is, and lists rounded weights in falling order", async () => {
+    const [H, L] = [2, 120];
+    const weights = madeWeights([H, L, L], { only: ["diffuse"] });
+    const exact = await pages.open(await toHtml(weights), { hash: "#query=7" });
+    expect(await textOf(exact, "#exactness")).toBe("All weights are exact.");
+    const row = Array.from(weights.data.subarray(7 * L, 8 * L)).sort((a, b) => b - a);
+    expect(await listedWeights(exact)).toEqual(row.slice(0, 10));
+    await exact.close();
+    const rounded = await pages.open(await toHtml(weights, { maxBytes: 110_000 }), { hash: "#query=7" });
+    expect(await textOf(rounded, "#exactness")).toContain("Other weights are rounded and marked ≈.");
+    const listed = await listedWeights(rounded);
+    expect(listed).toHaveLength(10);
+    expect(listed).toEqual([...listed].sort((a, b) => b - a));
+    expect(listed.slice(0, 8)).toEqual(row.slice(0, 8));
+    expect(await textOf(rounded, "#top-keys tbody tr:last-child td")).toContain("≈");
+    await rounded.close();
+  });
+
+  it("shortens a long token, of which the whole is a title", async () => {
+    const long = "x".repeat(5000);
+    const weights = madeWeights([1, 2, 2]);
+    const page = await pages.open(await toHtml(weights, { tokens: [long, "b"] }));
+    expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThan(2500);
+    const token = page.locator("#tokens .token").first();
+    expect((await token.innerText()).length).toBeLessThan(60);
+    expect(await token.getAttribute("title")).toBe(long);
+    expect(await token.getAttribute("aria-label")).toBe(long);
+    expect(await page.locator("#readout-query bdi").getAttribute("title")).toBe(long);
+    await page.close();
+  });
+
+  it("calls layers as they are called, else by number, and small entropies by their digits", async () => {
+    const weights = { data: Float32Array.of(0.999, 0.001, 0, 1), shape: [2, 2] };
+    const page = await pages.open(await toHtml([weights, { name: "layer 3", weights }]));
+    expect(await textOf(page, "#head-title")).toBe("Layer 0, head 0");
+    expect(await textOf(page, "#readout-entropy")).toBe("0.0079 nats");
+    await page.locator("#heads tbody tr").nth(1).locator("td").click();
+    await page.waitForFunction(
+      () => document.getElementById("head-title")?.textContent !== "Layer 0, head 0",
+    );
+    expect(await textOf(page, "#head-title")).toBe("layer 3, head 0");
+    await page.close();
+  });
+
+  it("marks the shown cell by lines, which leave all colours as they are", async () => {
+    const page = await pages.open(html);
+    await nextFrames(page);
+    const fills = await page
+      .locator("#heat-map svg rect")
+      .evaluateAll((rects) => rects.map((rect) => getComputedStyle(rect).fill));
+    expect(fills).toEqual(["none", "none", "none", "none"]);
+    await page.close();
+  });
+
+  it("labels its plots with what there is, and no label on another", async () => {
+    const weights = madeWeights([1, 3, 1200], { only: ["diffuse"] });
+    const page = await pages.open(await toHtml(weights));
+    const queries = await page.locator("#entropy-by-row-plot .axis:not(.rules) text").allTextContents();
+    expect(queries).toEqual(["0", "1", "2"]);
+    for (const plot of ["entropy-by-row", "mass-by-key", "mass-by-distance", "entropy-of-heads"]) {
+      const boxes = await page
+        .locator(`#${plot}-plot .axis:not(.rules) text`)
+        .evaluateAll((texts) => texts.map((text) => text.getBoundingClientRect()));
+      boxes.slice(1).forEach((box, n) => {
+        expect(box.left).toBeGreaterThan(boxes[n]!.right);
+      });
+    }
     await page.close();
   });
 });
+
+/** The row's largest weights, as they are listed. */
+function listedWeights(page: Page): Promise<number[]> {
+  return page
+    .locator("#top-keys tbody td")
+    .evaluateAll((cells) => cells.map((cell) => Number((cell as HTMLElement).dataset.value)));
+}
 
 /** How dark the cells of a row are drawn, in their middles. */
 function paintedRow(page: Page, row: number): Promise<number[]> {
