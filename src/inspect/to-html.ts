@@ -17,7 +17,7 @@ export type { HtmlOptions } from "./page/options.ts";
  * shows every head small and one large, which can be zoomed, the lines between tokens, entropy, distances and what keys
  * receive.
  *
- * All of it is exact while the weights, compressed, fit `maxBytes`: some 2.5 million weights with its default. Each head has an
+ * All of it is exact while the weights, compressed, fit `maxBytes`: some 3 million that are not 0 with its default. Each head has an
  * equal share of the page; one that does not fit its share keeps its entropies, distances, masses and each row's largest
  * weights exactly, and the others are rounded as far as it takes, which the page says.
  *

@@ -14,7 +14,7 @@ export function onSystemTheme(call: () => void): void {
 }
 
 const steps = 256;
-/** A place from 0 to 1 to a pixel, as ImageData has it: little-endian RGBA. */
+/** A place from 0 to 1 to a pixel, as ImageData has it: little-endian RGBA. Behind the last one lies that of NaN. */
 export type Palette = Uint32Array;
 
 /** ColorBrewer's YlGnBu, from a white that is the ground. */
@@ -25,7 +25,8 @@ const dark = "12151c 2a1a50 56187d 862781 b73779 e55063 fb8861 fec387 fcfdbf";
 /** The colours of a theme. The first is the ground itself. */
 export function palette(isDark: boolean): Palette {
   const stops = (isDark ? dark : light).split(" ").map(channelsOf);
-  return Uint32Array.from({ length: steps }, (_, n) => {
+  return Uint32Array.from({ length: steps + 1 }, (_, n) => {
+    if (n === steps) return pixel(channelsOf(isDark ? nanOnDark : nanOnLight));
     const place = (n * (stops.length - 1)) / (steps - 1);
     const before = Math.min(stops.length - 2, Math.floor(place));
     const [from, to] = [stops[before]!, stops[before + 1]!];
@@ -33,9 +34,9 @@ export function palette(isDark: boolean): Palette {
   });
 }
 
-/** NaN is a colour of its own, that no palette has. */
-export const nanColour = "#dc3c3c";
-const nanPixel = pixel(channelsOf(nanColour.slice(1)));
+/** NaN is a colour that is like none of the others: red where they are green and blue, green where they are red. */
+const nanOnLight = "dc3c3c";
+const nanOnDark = "3ddc84";
 
 function channelsOf(hex: string): number[] {
   return [0, 2, 4].map((place) => Number.parseInt(hex.slice(place, place + 2), 16));
@@ -45,9 +46,14 @@ function pixel([red, green, blue]: readonly number[]): number {
   return ((255 << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
 }
 
+/** The colour of a place; of NaN that of NaN. */
 export function cssColour(colours: Palette, place: number): string {
-  const value = colours[Math.round(place * (steps - 1))]!;
+  const value = pixelAt(colours, place);
   return `rgb(${value & 255} ${(value >> 8) & 255} ${(value >> 16) & 255})`;
+}
+
+function pixelAt(colours: Palette, place: number): number {
+  return colours[Number.isNaN(place) ? steps : Math.round(place * (steps - 1))]!;
 }
 
 /** Decades that the logarithmic scale shows. */
@@ -58,8 +64,9 @@ export function firstPlace(scale: ColourScale): number {
   return scale === "log" ? 0.1 : 0;
 }
 
-/** Where a weight lies between nothing (0) and the most (1). */
+/** Where a weight lies between nothing (0) and the most (1); NaN lies nowhere. */
 export function placeOf(weight: number, largest: number, scale: ColourScale): number {
+  if (Number.isNaN(weight)) return weight;
   if (!(weight > 0) || largest === 0) return 0;
   const share = Math.min(1, weight / largest);
   if (scale !== "log") return share;
@@ -76,12 +83,11 @@ export function paint(
 ): ImageData {
   const image = new ImageData(S, L);
   const pixels = new Uint32Array(image.data.buffer);
-  const pixelOf = (weight: number, largest: number): number =>
-    Number.isNaN(weight) ? nanPixel : colours[Math.round(placeOf(weight, largest, scale) * (steps - 1))]!;
   for (let row = 0; row < L; row++) {
     const weights = head.row(row);
     const largest = scale === "row" ? head.largest(row) : head.facts.largest;
-    for (let key = 0; key < S; key++) pixels[row * S + key] = pixelOf(weights[key]!, largest);
+    for (let key = 0; key < S; key++)
+      pixels[row * S + key] = pixelAt(colours, placeOf(weights[key]!, largest, scale));
   }
   return image;
 }

@@ -1,9 +1,9 @@
 // What is beside the head's picture: how it is coloured, what a colour means, what the keys do, how exact it is.
-import { cssColour, decades, firstPlace, isDark, nanColour, onSystemTheme, palette } from "./colours.ts";
+import { cssColour, decades, firstPlace, isDark, onSystemTheme, palette } from "./colours.ts";
 import { choice, make } from "./dom.ts";
 import { keyHelp } from "./heat-map-keys.ts";
 import type { Model } from "./model.ts";
-import { digits, percent } from "./numbers.ts";
+import { percent } from "./numbers.ts";
 import type { ColourScale, Store, Theme } from "./store.ts";
 
 export function themeChoice(store: Store): HTMLElement {
@@ -37,7 +37,6 @@ export function legend(store: Store): HTMLElement {
   const ramp = make("div", { class: "scale" }, bar, marks);
   const zero = swatch("0");
   const nan = swatch("NaN");
-  nan.colour(nanColour);
   const element = make("div", { id: "legend", role: "img" }, zero.element, ramp, nan.element);
   const draw = (): void => {
     const { scale, theme, opened } = store.state;
@@ -47,6 +46,7 @@ export function legend(store: Store): HTMLElement {
     zero.colour(cssColour(colours, 0));
     // Linear scales begin at 0 themselves.
     zero.element.hidden = scale !== "log";
+    nan.colour(cssColour(colours, Number.NaN));
     nan.element.hidden = !opened.facts.hasNaN;
     bar.style.setProperty("background", `linear-gradient(to right, ${stops.join(", ")})`);
     const { largest } = opened.facts;
@@ -58,7 +58,7 @@ export function legend(store: Store): HTMLElement {
     if (scale === "log") texts[0] = `≤ ${texts[0]}`;
     marks.replaceChildren(...texts.map((text) => make("span", {}, text)));
     const unit = scale === "row" ? "of the row's largest weight" : "weight";
-    const others = opened.facts.hasNaN ? "; NaN is red" : "";
+    const others = opened.facts.hasNaN ? ", and one for NaN" : "";
     element.setAttribute("aria-label", `Colours, from ${texts[0]} to ${texts.at(-1)} ${unit}${others}`);
   };
   store.on(["opened", "scale", "theme"], draw);
@@ -77,7 +77,9 @@ function swatch(text: string): { readonly element: HTMLElement; readonly colour:
 function alike(values: readonly number[]): string[] {
   const least = Math.min(...values.filter((value) => value > 0));
   return values.map((value) =>
-    value > 0 && least < 1e-3 ? value.toExponential(1).replace(".0", "") : digits(value, 2),
+    value > 0 && least < 1e-5
+      ? value.toExponential(1).replace(".0", "")
+      : String(Number(value.toPrecision(2))),
   );
 }
 

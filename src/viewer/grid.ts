@@ -1,5 +1,5 @@
 // Every head of every layer, small: a row for each layer. Arrow keys go from head to head and open them.
-import { cssColour, isDark, nanColour, onSystemTheme, type Palette, palette } from "./colours.ts";
+import { cssColour, isDark, onSystemTheme, type Palette, palette } from "./colours.ts";
 import { choice, make } from "./dom.ts";
 import type { Model } from "./model.ts";
 import { figure } from "./numbers.ts";
@@ -124,7 +124,7 @@ function drawHead(
   const { width, height } = canvas;
   const one = share();
   if (one !== undefined) {
-    context.fillStyle = Number.isNaN(one) ? nanColour : cssColour(colours, one);
+    context.fillStyle = cssColour(colours, one);
     context.fillRect(0, 0, width, height);
     return;
   }

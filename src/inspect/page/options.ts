@@ -19,7 +19,7 @@ export interface HtmlOptions {
   readonly batch?: number | undefined;
   /** Position of query 0 among the keys, from which distances are measured. Default 0. */
   readonly queryOffset?: number | undefined;
-  /** The largest size of the page in bytes. Weights are rounded as far as it takes. Default 14,000,000. */
+  /** The largest size of the page in bytes. Weights are exact where they fit it, else rounded as far as it takes. Default 14,000,000. */
   readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
