@@ -103,7 +103,13 @@ describe("knockOutMask", () => {
     expect(() => knockOutMask([null as never], sizes)).toThrow('"edges" expected an object, got null');
     expect(() => knockOutMask([{ row: 1 } as never], sizes)).toThrow('"row" is no option here');
     expect(() => knockOutMask([{ key: -1 }], sizes)).toThrow('"key" of an edge');
-    expect(() => knockOutMask([{ key: 1, head: 1 }], { L: 4, S: 5 })).toThrow('"head" of an edge');
+    expect(() => knockOutMask([{ key: 1, head: 1 }], { H: 1, L: 4, S: 5 })).toThrow('"head" of an edge');
+    // With H taken for 1 these would cut all heads, or all entries.
+    expect(() => knockOutMask([{ key: 1, head: 0 }], { L: 4, S: 5 })).toThrow(
+      '"sizes.H" expected a whole number, as an edge names the head 0, got undefined',
+    );
+    expect(() => knockOutMask([{ key: 1, entry: 0 }], { L: 4, S: 5 })).toThrow('"sizes.B" expected');
+    expect(knockOutMask([{ key: 1, entry: 0 }], { B: 2, L: 4, S: 5 }).shape).toEqual([2, 1, 4, 5]);
     expect(() => knockOutMask([{ head: 1 }], sizes)).toThrow("a query, a key or both");
   });
 });
