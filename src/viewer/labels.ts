@@ -1,5 +1,5 @@
 // What tokens are called. They are anybody's text: here they become visible characters.
-import { visible } from "../inspect/heat-map/label.ts";
+import { visible } from "../inspect/text/label.ts";
 
 /** One side's tokens. */
 export class Labels {

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { displayWidth } from "../../src/inspect/heat-map/label.ts";
+import { displayWidth } from "../../src/inspect/text/label.ts";
 import { Random } from "../../src/random.ts";
 import { writeSafetensors } from "../../src/safetensors/index.ts";
 import { dataOf, readHead } from "../inspect/page.ts";

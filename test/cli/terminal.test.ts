@@ -3,7 +3,7 @@ import { colourDepth, paint } from "../../src/cli/terminal/colours.ts";
 import { bytes, time } from "../../src/cli/terminal/format.ts";
 import { drawHeatMap, legend, tokensThatFit } from "../../src/cli/terminal/heatmap.ts";
 import { describeProgress } from "../../src/cli/terminal/progress.ts";
-import { alignRight, displayWidth, shorten, visible } from "../../src/inspect/heat-map/label.ts";
+import { alignRight, displayWidth, shorten, visible } from "../../src/inspect/text/label.ts";
 
 describe("drawHeatMap", () => {
   const map = {

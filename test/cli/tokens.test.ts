@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { loadSubwords } from "../../src/cli/explore/subwords.ts";
 import { tokenize, words } from "../../src/cli/explore/tokens.ts";
-import { graphemes } from "../../src/inspect/heat-map/segments.ts";
+import { graphemes } from "../../src/inspect/text/segments.ts";
 
 describe("tokenize", () => {
   const text = "The dog's tail — ```wagged```, don't\nyou see?";

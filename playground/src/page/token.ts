@@ -1,4 +1,4 @@
-import { visible } from "../../../src/inspect/heat-map/label.ts";
+import { visible } from "../../../src/inspect/text/label.ts";
 
 const mostCharacters = 24;
 

@@ -1,4 +1,4 @@
-import { visible } from "../../inspect/heat-map/label.ts";
+import { visible } from "../../inspect/text/label.ts";
 import type { Execute } from "../command.ts";
 import { drawPictures, type PictureTarget, pictureTargets, type WrittenPicture } from "../files/pictures.ts";
 import { replaceFiles } from "../files/replace-files.ts";

@@ -1,6 +1,6 @@
 /** What a run found out, as text for a terminal. */
 import { availableParallelism } from "node:os";
-import { shorten, visible } from "../../inspect/heat-map/label.ts";
+import { shorten, visible } from "../../inspect/text/label.ts";
 import type { WrittenPicture } from "../files/pictures.ts";
 import { bold } from "../terminal/colours.ts";
 import { bytes, count, figure, plural, scaled, time } from "../terminal/format.ts";

@@ -1,4 +1,4 @@
-import { graphemes, segments } from "../../inspect/heat-map/segments.ts";
+import { graphemes, segments } from "../../inspect/text/segments.ts";
 import type { TokenUnit } from "./options.ts";
 
 /** A text as the layer sees it. */

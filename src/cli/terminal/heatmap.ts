@@ -1,7 +1,7 @@
 /** A matrix of weights as a picture of text: one line a row, one cell a column, tokens on both sides. */
 
-import { alignRight, graphemeWidth, shorten } from "../../inspect/heat-map/label.ts";
-import { graphemes } from "../../inspect/heat-map/segments.ts";
+import { alignRight, graphemeWidth, shorten } from "../../inspect/text/label.ts";
+import { graphemes } from "../../inspect/text/segments.ts";
 import { type ColourDepth, paint } from "./colours.ts";
 
 /** What to draw. */

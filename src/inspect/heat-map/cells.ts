@@ -1,8 +1,9 @@
 /** The cells of one head: an element each where they are few, else a picture of pixels. */
 
-import { toBase64 } from "./base64.ts";
+import { toBase64 } from "../bytes.ts";
+import { escaped } from "../text/escape.ts";
 import { isLight, toHex } from "./colour-maps.ts";
-import { element, escaped } from "./elements.ts";
+import { element } from "./elements.ts";
 import type { Layout } from "./layout.ts";
 import { numberText } from "./number-text.ts";
 import type { Painted } from "./paint.ts";

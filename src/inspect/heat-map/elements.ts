@@ -1,4 +1,5 @@
 /** Elements of SVG as text. */
+import { escaped } from "../text/escape.ts";
 
 type Attributes = Readonly<Record<string, string | number | undefined>>;
 
@@ -9,17 +10,6 @@ export function element(name: string, attributes: Attributes, ...content: readon
     .map(([key, value]) => ` ${key}="${typeof value === "number" ? rounded(value) : escaped(value!)}"`)
     .join("");
   return content.length === 0 ? `<${name}${written}/>` : `<${name}${written}>${content.join("")}</${name}>`;
-}
-
-/** Any text as XML has it: what XML cannot hold becomes U+FFFD. */
-export function escaped(text: string): string {
-  return text
-    .replace(/[\p{Cs}\ufffe\uffff]/gu, "\ufffd")
-    .replace(/(?![\t\n\r])\p{Cc}/gu, "\ufffd")
-    .replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;")
-    .replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;");
 }
 
 /** A hundredth of a pixel is enough. */

@@ -1,6 +1,8 @@
 /** The scale of colours, with its values. */
+
+import { escaped } from "../text/escape.ts";
 import { toHex } from "./colour-maps.ts";
-import { element, escaped } from "./elements.ts";
+import { element } from "./elements.ts";
 import { type Layout, legendSize } from "./layout.ts";
 import { numberText } from "./number-text.ts";
 import type { Painted } from "./paint.ts";

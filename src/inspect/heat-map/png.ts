@@ -3,6 +3,7 @@
  * synchronously in browsers, too, and without dependencies. Node's zlib compresses them; elsewhere they are stored as they are.
  */
 import { builtin } from "../../engine/platform.ts";
+import { joined } from "../bytes.ts";
 import type { Rgb } from "./colour-maps.ts";
 
 /** Colours by index, row by row. */
@@ -104,14 +105,4 @@ function crc32(bytes: Uint8Array): number {
 
 function bigEndian(number: number): Uint8Array {
   return Uint8Array.of(number >>> 24, number >>> 16, number >>> 8, number);
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

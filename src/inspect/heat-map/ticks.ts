@@ -1,5 +1,5 @@
 /** Labels of rows and columns, and the room that they take. */
-import { displayWidth, shorten, visible } from "./label.ts";
+import { displayWidth, shorten, visible } from "../text/label.ts";
 
 /** A label of an axis: of which row or column, counted from 0. */
 export interface Tick {

@@ -1,7 +1,8 @@
 import type { FloatTensor } from "../../validate/floats.ts";
+import { escaped } from "../text/escape.ts";
 import { drawCells } from "./cells.ts";
 import { describeMap } from "./describe-map.ts";
-import { element, escaped } from "./elements.ts";
+import { element } from "./elements.ts";
 import { type Layout, labelGap, layOut, titleLetter } from "./layout.ts";
 import { drawLegend } from "./legend.ts";
 import type { SvgOptions } from "./options.ts";

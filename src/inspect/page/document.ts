@@ -1,5 +1,6 @@
 // The page as text: one file that asks for nothing from anywhere.
 import type { Viewer } from "../generated/viewer.ts";
+import { escaped } from "../text/escape.ts";
 import { elementIds, type PageData } from "./page-data.ts";
 
 /** What goes into a page: the heads' records and the thumbnails are base64. */
@@ -64,17 +65,7 @@ function toJson(value: unknown): string {
   return JSON.stringify(value).replaceAll("<", "\\u003c");
 }
 
-const entities: Readonly<Record<string, string>> = {
-  "&": "&amp;",
-  "<": "&lt;",
-  ">": "&gt;",
-  '"': "&quot;",
-  "'": "&#39;",
-};
-
-/** Text in which control characters, which HTML does not know, and marks that turn the direction of a text are replaced. */
+/** Text that keeps its direction: marks that turn it would reach beyond the element. */
 function escapeText(text: string): string {
-  return text
-    .replace(/(?![\n\t])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, "\ufffd")
-    .replace(/[&<>"']/g, (character) => entities[character]!);
+  return escaped(text.replace(/[\u202a-\u202e\u2066-\u2069]/gu, "\ufffd"));
 }
