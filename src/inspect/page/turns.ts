@@ -1,7 +1,7 @@
 import { nextTurn } from "../../engine/platform.ts";
 
-/** Milliseconds after which others get their turn, as in calls that run without workers. */
-const slice = 4;
+/** Milliseconds after which others get their turn: what a worker's steps take. Garbage collection comes on top. */
+const slice = 1;
 
 /** Lets the event loop turn now and then, and ends on an abort. */
 export class Turns {
