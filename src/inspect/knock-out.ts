@@ -1,8 +1,8 @@
 import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
-import { MOST_ELEMENTS, sizeOf, unreadable } from "../tensor-like.ts";
-import { isArray } from "../typed-array.ts";
+import { MOST_ELEMENTS, sizeOf } from "../tensor-like.ts";
+import { readEach } from "../validate/lists.ts";
 import { checkMost, checkWhole, readOptions } from "../validate/options.ts";
 
 /** What to cut: where a query looks at a key. What is absent is all of its kind. */
@@ -44,9 +44,7 @@ export interface KnockOutSizes {
  */
 export function knockOutMask(edges: readonly KnockOut[], sizes: KnockOutSizes): Tensor<Uint8Array> {
   const lengths = readSizes(sizes);
-  if (!isArray(edges))
-    throw new AttentionError("ERR_OPTION", `"edges" expected an array, got ${describe(edges)}`);
-  const cuts = readEdges(edges);
+  const cuts = readEach("edges", edges, (edge) => readOptions(edge, places, "edges"));
   for (const edge of cuts) {
     if (edge.query === undefined && edge.key === undefined)
       throw new AttentionError("ERR_OPTION", '"edges" expected a query, a key or both in each, got neither');
@@ -81,15 +79,6 @@ function readSizes(given: KnockOutSizes): readonly [number | undefined, number |
   for (const [name, size] of Object.entries({ B: B ?? 1, H: H ?? 1, L, S }))
     checkWhole(`sizes.${name}`, size);
   return [B, H, L, S];
-}
-
-/** What each edge names, read once. */
-function readEdges(edges: readonly KnockOut[]): readonly KnockOut[] {
-  try {
-    return Array.from(edges, (edge) => readOptions(edge, places, "edges"));
-  } catch (cause) {
-    throw unreadable("edges", cause);
-  }
 }
 
 function placesOf(place: number | undefined, size: number): readonly number[] {
