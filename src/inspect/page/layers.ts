@@ -4,7 +4,8 @@ import { shapeError } from "../../tensor.ts";
 import { type TensorLike, unreadable } from "../../tensor-like.ts";
 import { isArray } from "../../typed-array.ts";
 import { float32, readFloats } from "../../validate/floats.ts";
-import type { PageOptions } from "./options.ts";
+import { readEach } from "../../validate/lists.ts";
+import { MOST_TOKENS, type PageOptions } from "./options.ts";
 
 /** A layer's weights, as `toHtml` takes them. */
 export interface AttentionLayer {
@@ -17,12 +18,15 @@ export interface AttentionLayer {
   readonly weights: TensorLike | (() => TensorLike | Promise<TensorLike>);
 }
 
-/** One layer of checked sizes: `data` is `[H, L, S]`. */
-export interface LayerWeights {
-  readonly data: Float32Array;
+export interface LayerSizes {
   readonly H: number;
   readonly L: number;
   readonly S: number;
+}
+
+/** One layer of checked sizes: `data` is `[H, L, S]`. */
+export interface LayerWeights extends LayerSizes {
+  readonly data: Float32Array;
 }
 
 /** A layer that may not be there yet. */
@@ -33,9 +37,6 @@ export interface LayerSource {
   readonly take: () => LayerWeights | Promise<LayerWeights>;
 }
 
-/** Keys of a row are stored as 16-bit numbers; and no screen has as many places. */
-const mostTokens = 65_535;
-
 /**
  * Reads layers, those that are there at once and others when they are taken.
  *
@@ -45,23 +46,25 @@ export function readLayers(
   layers: AttentionLayer | readonly AttentionLayer[],
   options: PageOptions,
 ): LayerSource[] {
-  const list = isArray(layers) ? (layers as readonly AttentionLayer[]) : [layers as AttentionLayer];
-  if (list.length === 0)
-    throw new AttentionError("ERR_OPTION", '"layers" expected at least one layer, got none');
-  let first: LayerWeights | undefined;
+  const isList = isArray(layers);
+  let first: LayerSizes | undefined;
   const check = (argument: string, tensor: unknown): LayerWeights => {
     const weights = readWeights(argument, tensor, options, first);
-    first ??= weights;
+    // Sizes alone: the weights may be gone when the next layer is made.
+    first ??= { H: weights.H, L: weights.L, S: weights.S };
     return weights;
   };
-  return Array.from(list, (layer, n) => {
-    const argument = isArray(layers) ? `layers[${n}].weights` : "layers.weights";
+  const list = isList ? (layers as readonly AttentionLayer[]) : [layers as AttentionLayer];
+  const read = readEach("layers", list, (layer, n) => {
+    const argument = isList ? `layers[${n}].weights` : "layers.weights";
     const { name, weights } = readLayer(layer, argument);
     if (typeof weights === "function")
       return { name: name ?? String(n), argument, take: async () => check(argument, await weights()) };
     const read = check(argument, weights);
     return { name: name ?? String(n), argument, take: () => read };
   });
+  if (read.length > 0) return read;
+  throw new AttentionError("ERR_OPTION", '"layers" expected at least one layer, got none');
 }
 
 function readLayer(layer: AttentionLayer, argument: string): AttentionLayer {
@@ -82,14 +85,14 @@ function readWeights(
   argument: string,
   tensor: unknown,
   { batch, queryTokens, keyTokens }: PageOptions,
-  first: LayerWeights | undefined,
+  first: LayerSizes | undefined,
 ): LayerWeights {
   const { data, shape } = readFloats(argument, tensor, float32);
   const [S, L, H, B] = [...shape].reverse().concat(1, 1);
   if (shape.length < 2 || shape.length > 4)
     throw shapeError(argument, "shape [H, L, S], [B, H, L, S] or [L, S]", shape);
-  if (!(B! > 0 && H! > 0 && L! > 0 && S! > 0) || L! > mostTokens || S! > mostTokens)
-    throw shapeError(argument, `sizes from 1 on, and L and S up to ${mostTokens}`, shape);
+  if (!(B! > 0 && H! > 0 && L! > 0 && S! > 0) || L! > MOST_TOKENS || S! > MOST_TOKENS)
+    throw shapeError(argument, `sizes from 1 on, and L and S up to ${MOST_TOKENS}`, shape);
   if (batch >= B!)
     throw new AttentionError(
       "ERR_OPTION",
