@@ -144,7 +144,7 @@ function title(text: string): HTMLElement {
 
 /** Tokens one behind the other, as in a text, with its line breaks. */
 function flow(labels: Labels, count: number, name: string): HTMLElement {
-  const list = make("div", { class: "flow", "aria-label": name });
+  const list = make("div", { class: "flow", role: "group", "aria-label": name });
   for (let n = 0; n < count; n++) {
     list.append(make("span", { class: "token", "data-n": n }, make("bdi", {}, labels.short(n))));
     if (labels.endsLine(n)) list.append(make("br"));

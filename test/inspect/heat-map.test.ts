@@ -273,7 +273,7 @@ describe("lists of any length", () => {
     [{ axes: endless }, '"axes" expected 2 strings, got 4294967295'],
     [{ colors: endless }, '"colors" expected colours like "#1f77b4", got undefined'],
   ])("are refused before they are gone through: %#", (options, message) => {
-    expect(() => toSvg(tensor([1, 0, 0, 1], [2, 2]), options)).toThrow(message);
+    expect(() => toSvg(tensor([1, 0, 0, 1], [2, 2]), options as SvgOptions)).toThrow(message);
   });
 });
 
