@@ -5,6 +5,8 @@ import path from "node:path";
 import { rolldown } from "rolldown";
 
 const target = "src/inspect/generated/viewer.ts";
+/** src/viewer/style/NAME.css, in the order in which they hold: what narrow windows change comes last. */
+const sheets = ["theme", "page", "heads", "heat-map", "readout", "tokens", "plots", "help", "narrow"];
 
 /** Writes src/inspect/generated/viewer.ts. */
 export async function bundleViewer() {
@@ -20,7 +22,9 @@ export async function bundleViewer() {
   const script = output[0].code.trim();
   // Either would end the element that the script stands in, or begin another.
   if (/<\/script|<!--/i.test(script)) throw new Error("the viewer's script may not contain </script or <!--");
-  const style = squeeze(fs.readFileSync("src/viewer/style.css", "utf8"));
+  const style = squeeze(
+    sheets.map((name) => fs.readFileSync(`src/viewer/style/${name}.css`, "utf8")).join("\n"),
+  );
   const parts = { script, style, scriptHash: hashOf(script), styleHash: hashOf(style) };
   const fields = Object.entries(parts);
   fs.mkdirSync("src/inspect/generated", { recursive: true });

@@ -13,6 +13,11 @@ export class Tensor<D extends TensorData = Float32Array> {
   readonly shape: readonly number[];
   readonly #data: D;
 
+  static {
+    const show = { value: inspect, configurable: true, writable: true };
+    Object.defineProperty(Tensor.prototype, Symbol.for("nodejs.util.inspect.custom"), show);
+  }
+
   constructor(data: D, shape: readonly number[]) {
     this.#data = data;
     this.shape = shape;
@@ -23,11 +28,33 @@ export class Tensor<D extends TensorData = Float32Array> {
     return this.#data;
   }
 
+  /** What `JSON.stringify` writes: sizes, and the elements as numbers, where a typed array would become an object. */
+  toJSON(): { shape: readonly number[]; data: readonly (number | string)[] } {
+    const elements = Array.from<number | bigint>(this.data as ArrayLike<number | bigint>);
+    return { shape: this.shape, data: elements.map((x) => (typeof x === "bigint" ? `${x}` : x)) };
+  }
+
   /** Gives the memory of an engine's tensor back; without effect on others. Twice is fine. */
   dispose(): void {}
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+}
+
+/** Node's `console.log` shows a tensor's elements: they lie behind a getter, which it would not ask. */
+function inspect(this: Tensor<TensorData>, _depth: number, options: unknown, show: Show): string {
+  const { shape } = this;
+  return `Tensor ${show({ shape, data: readable(this) }, options)}`;
+}
+type Show = (value: unknown, options: unknown) => string;
+
+/** The elements, or why there are none. */
+function readable(tensor: Tensor<TensorData>): unknown {
+  try {
+    return tensor.data;
+  } catch (error) {
+    return error;
   }
 }
 

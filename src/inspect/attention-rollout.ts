@@ -2,9 +2,9 @@ import type { CallOptions } from "../calls/call-options.ts";
 import { engineFor } from "../default-engine.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
-import { sizeOf, type TensorLike, unreadable } from "../tensor-like.ts";
-import { isArray } from "../typed-array.ts";
+import { sizeOf, type TensorLike } from "../tensor-like.ts";
 import { float32 } from "../validate/floats.ts";
+import { readEach } from "../validate/lists.ts";
 import { readOptions } from "../validate/options.ts";
 import { type RolloutSettings, readRolloutLayer, rolloutSettings } from "../validate/rollout.ts";
 
@@ -79,20 +79,16 @@ function readLayers(
   return { mixed: read.map((layer) => mix(layer, settings)), signal: options.signal };
 }
 
-/** The layers one after the other, up to the first that is none: a hole, in an array of any length. */
+/** What each layer is, of the shape of the first. */
 function readList(layers: readonly TensorLike[]): ReturnType<typeof readRolloutLayer>[] {
-  try {
-    if (!isArray(layers) || layers.length === 0)
-      throw new AttentionError("ERR_OPTION", '"layers" expected an array of at least one tensor');
-    let shape: readonly number[] | undefined;
-    return Array.from(layers, (layer: TensorLike, n) => {
-      const checked = readRolloutLayer(layer, shape, float32, `layers[${n}]`);
-      shape = checked.shape;
-      return checked;
-    });
-  } catch (cause) {
-    throw unreadable("layers", cause);
-  }
+  let shape: readonly number[] | undefined;
+  const read = readEach("layers", layers, (layer, n) => {
+    const checked = readRolloutLayer(layer, shape, float32, `layers[${n}]`);
+    shape = checked.shape;
+    return checked;
+  });
+  if (read.length > 0) return read;
+  throw new AttentionError("ERR_OPTION", '"layers" expected at least one tensor, got none');
 }
 
 /** One matrix of all heads and the residual connection, its rows summing to 1. */

@@ -2,7 +2,9 @@ import { AttentionError } from "../errors.ts";
 import { shapeError } from "../tensor.ts";
 import type { TensorLike } from "../tensor-like.ts";
 import { float32, readFloats } from "../validate/floats.ts";
-import { checkWhole } from "../validate/options.ts";
+import { readEach } from "../validate/lists.ts";
+import { checkChoice, checkMost, checkWhole, readOptions } from "../validate/options.ts";
+import { checkText, checkTexts } from "../validate/texts.ts";
 
 /** One of the attentions that BertViz lets its user choose among: the encoder's, the decoder's, the one across. */
 export interface BertVizView {
@@ -44,6 +46,20 @@ export interface BertVizParameters {
   readonly total_heads: number;
 }
 
+const optionNames: ReadonlySet<string> = new Set<keyof BertVizOptions>([
+  "digits",
+  "rootDivId",
+  "displayMode",
+]);
+const viewNames: ReadonlySet<string> = new Set<keyof BertVizView>([
+  "layers",
+  "leftText",
+  "rightText",
+  "name",
+]);
+/** More than a browser could lay out by far. */
+const mostTokens = 65_535;
+
 /**
  * Weights in the form of BertViz (Vig 2019, "A Multiscale Visualization of Attention in the Transformer Model"): what its
  * `head_view` and `model_view` hand to their scripts in place of `PYTHON_PARAMS`. `JSON.stringify` of it is the file, in
@@ -60,13 +76,14 @@ export interface BertVizParameters {
  * console.log(JSON.stringify(parameters.attention[0]?.attn)); // [[[[1,0],[0.333,0.667]]]]
  * ```
  */
-export function bertViz(
-  views: readonly BertVizView[],
-  { digits = 4, rootDivId = "bertviz", displayMode = "light" }: BertVizOptions = {},
-): BertVizParameters {
+export function bertViz(views: readonly BertVizView[], options: BertVizOptions = {}): BertVizParameters {
+  const read = readOptions(options, optionNames);
+  const { digits = 4, rootDivId = "bertviz", displayMode = "light" } = read;
   checkWhole("digits", digits, 1);
-  if (digits > 9) throw new AttentionError("ERR_OPTION", `"digits" expected at most 9, got ${digits}`);
-  const attention = views.map((view) => toView(view, digits));
+  checkMost("digits", digits, 9);
+  checkText("rootDivId", rootDivId);
+  checkChoice("displayMode", displayMode, ["light", "dark"]);
+  const attention = readEach("views", views, (view) => readView(view, digits));
   const first = attention[0]?.attn ?? [];
   if (first.length === 0)
     throw new AttentionError("ERR_OPTION", '"views" expected at least one with a layer');
@@ -87,15 +104,16 @@ export function bertViz(
   };
 }
 
-function toView(
-  { layers, leftText, rightText = leftText, name = "" }: BertVizView,
-  digits: number,
-): BertVizParameters["attention"][number] {
+function readView(view: BertVizView, digits: number): BertVizParameters["attention"][number] {
+  const { layers, leftText, rightText = leftText, name = "" } = readOptions(view, viewNames, "views");
+  checkText("name", name);
+  checkTexts("leftText", leftText, mostTokens);
+  checkTexts("rightText", rightText, mostTokens);
   return {
     name: name === "" ? null : name,
-    attn: layers.map((layer) => toLists(layer, leftText.length, rightText.length, digits)),
-    left_text: [...leftText],
-    right_text: [...rightText],
+    attn: readEach("layers", layers, (layer) => toLists(layer, leftText.length, rightText.length, digits)),
+    left_text: leftText,
+    right_text: rightText,
   };
 }
 

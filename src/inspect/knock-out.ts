@@ -1,8 +1,8 @@
 import { describe } from "../describe.ts";
 import { AttentionError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
-import { MOST_ELEMENTS, sizeOf, unreadable } from "../tensor-like.ts";
-import { isArray } from "../typed-array.ts";
+import { MOST_ELEMENTS, sizeOf } from "../tensor-like.ts";
+import { readEach } from "../validate/lists.ts";
 import { checkMost, checkWhole, readOptions } from "../validate/options.ts";
 
 /** What to cut: where a query looks at a key. What is absent is all of its kind. */
@@ -44,17 +44,17 @@ export interface KnockOutSizes {
  */
 export function knockOutMask(edges: readonly KnockOut[], sizes: KnockOutSizes): Tensor<Uint8Array> {
   const lengths = readSizes(sizes);
-  if (!isArray(edges))
-    throw new AttentionError("ERR_OPTION", `"edges" expected an array, got ${describe(edges)}`);
-  const cuts = readEdges(edges);
+  const cuts = readEach("edges", edges, (edge) => readOptions(edge, places, "edges"));
   for (const edge of cuts) {
     if (edge.query === undefined && edge.key === undefined)
       throw new AttentionError("ERR_OPTION", '"edges" expected a query, a key or both in each, got neither');
-    for (const [d, name] of placeNames.entries()) checkPlace(name, edge[name], lengths[d]!);
+    for (const [d, name] of placeNames.entries()) checkPlace(name, edge[name], lengths[d]);
   }
   const entries = cuts.some(({ entry }) => entry !== undefined);
   const heads = entries || cuts.some(({ head }) => head !== undefined);
-  const [B, H, L, S] = [entries ? lengths[0] : 1, heads ? lengths[1] : 1, lengths[2], lengths[3]];
+  const [B, H, L, S] = [entries ? lengths[0] : 1, heads ? lengths[1] : 1, lengths[2], lengths[3]].map(
+    (size) => size ?? 1,
+  ) as [number, number, number, number];
   // There are loops over sizes beside one of 0.
   checkMost("sizes", sizeOf([B, H, L, S].map((size) => Math.max(1, size))), MOST_ELEMENTS);
   const data = new Uint8Array(B * H * L * S).fill(1);
@@ -73,28 +73,34 @@ const placeNames = ["entry", "head", "query", "key"] as const;
 const places: ReadonlySet<string> = new Set(placeNames);
 const sizeNames: ReadonlySet<string> = new Set(["B", "H", "L", "S"]);
 
-/** B, H, L, S. */
-function readSizes(given: KnockOutSizes): readonly [number, number, number, number] {
-  const { B = 1, H = 1, L, S } = readOptions(given, sizeNames, "sizes");
-  for (const [name, size] of Object.entries({ B, H, L, S })) checkWhole(`sizes.${name}`, size);
+/** B, H, L, S; of B and H there may be none. */
+function readSizes(given: KnockOutSizes): readonly [number | undefined, number | undefined, number, number] {
+  const { B, H, L, S } = readOptions(given, sizeNames, "sizes");
+  for (const [name, size] of Object.entries({ B: B ?? 1, H: H ?? 1, L, S }))
+    checkWhole(`sizes.${name}`, size);
   return [B, H, L, S];
-}
-
-/** What each edge names, read once. */
-function readEdges(edges: readonly KnockOut[]): readonly KnockOut[] {
-  try {
-    return Array.from(edges, (edge) => readOptions(edge, places, "edges"));
-  } catch (cause) {
-    throw unreadable("edges", cause);
-  }
 }
 
 function placesOf(place: number | undefined, size: number): readonly number[] {
   return place === undefined ? Array.from({ length: size }, (_, n) => n) : [place];
 }
 
-function checkPlace(name: string, place: number | undefined, size: number): void {
-  if (place === undefined || (Number.isInteger(place) && place >= 0 && place < size)) return;
+/** The letter of the size that a place lies below. */
+const letters = { entry: "B", head: "H", query: "L", key: "S" } as const;
+
+function checkPlace(
+  name: (typeof placeNames)[number],
+  place: number | undefined,
+  size: number | undefined,
+): void {
+  if (place === undefined) return;
+  // With a size of 1 in its stead the mask would be broadcast, and cut all heads.
+  if (size === undefined)
+    throw new AttentionError(
+      "ERR_OPTION",
+      `"sizes.${letters[name]}" expected a whole number, as an edge names the ${name} ${describe(place)}, got undefined`,
+    );
+  if (Number.isInteger(place) && place >= 0 && place < size) return;
   throw new AttentionError(
     "ERR_OPTION",
     `"${name}" of an edge expected a whole number below ${size}, got ${describe(place)}`,

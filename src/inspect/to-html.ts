@@ -1,9 +1,16 @@
 import { AttentionError } from "../errors.ts";
 import { sizeOf } from "../tensor-like.ts";
+import { joined } from "./bytes.ts";
 import { writeDocument } from "./page/document.ts";
 import { type EncodedHead, HeadEncoder, NoRoom } from "./page/encode-head.ts";
-import { type LayerLike, type LayerSource, type LayerWeights, readLayers } from "./page/layers.ts";
-import { type HtmlOptions, type PageOptions, readPageOptions } from "./page/options.ts";
+import {
+  type LayerLike,
+  type LayerSizes,
+  type LayerSource,
+  type LayerWeights,
+  readLayers,
+} from "./page/layers.ts";
+import { type HtmlOptions, readPageOptions } from "./page/options.ts";
 import { base64, base64Length, deflate } from "./page/pack.ts";
 import type { LayerData, PageData } from "./page/page-data.ts";
 import { thumbnailSize } from "./page/thumbnail.ts";
@@ -46,27 +53,26 @@ export async function toHtml(
   // The page's script is some 100 kB, which nobody should load who makes no page.
   const { viewer } = await import("./generated/viewer.ts");
   settings.signal?.throwIfAborted();
-  const first = await sources[0]!.take();
+  const { sizes: first, peeked } = await peek(sources, settings.signal);
   const { L, S } = first;
-  const { queryOffset, queryTokens = null, title, description } = settings;
+  const { queryOffset, queryTokens = null, title, description, maxBytes } = settings;
   const keyTokens = settings.keyTokens === settings.queryTokens ? null : (settings.keyTokens ?? null);
-  const topK = topKeys(first, sources.length, settings.maxBytes);
+  const topK = topKeys(first, sources.length, maxBytes);
   const sizes = { L, S, topK, queryOffset };
   const thumbnail = thumbnailSize(L, S);
   const page = { ...sizes, queryTokens, keyTokens, thumbnail };
-  const empty = { title, description, data: { ...page, layers: [] }, thumbnails: "", heads: [] };
+  const layersWithout = sources.map(({ name }) => ({ name, heads: [] }));
+  const empty = { title, description, data: { ...page, layers: layersWithout }, thumbnails: "", heads: [] };
   const frame = byteLength(writeDocument(empty, viewer));
-  const encoded = await encodeLayers(sources, first, { sizes, frame, settings });
+  const turns = new Turns(settings.signal);
+  const encoded = await encodeLayers(peeked, sizes, { room: maxBytes - frame, maxBytes }, turns);
   const data: PageData = { ...page, layers: encoded.layers };
-  const html = writeDocument(
-    { ...empty, data, thumbnails: encoded.thumbnails, heads: encoded.heads },
-    viewer,
-  );
-  return html;
+  const { thumbnails, heads } = encoded;
+  return writeDocument({ ...empty, data, thumbnails, heads }, viewer);
 }
 
 /** Of the largest weights that a row has exactly: as many as fit a fifth of the page. */
-function topKeys({ H, L, S }: LayerWeights, layers: number, maxBytes: number): number {
+function topKeys({ H, L, S }: LayerSizes, layers: number, maxBytes: number): number {
   const [most, bytesOfOne] = [8, 6];
   const affordable = Math.floor(((maxBytes / 5) * 0.75) / (layers * H * L * bytesOfOne));
   return Math.max(1, Math.min(most, S, affordable));
@@ -78,55 +84,82 @@ interface Encoded {
   readonly thumbnails: string;
 }
 
-/** About what a head takes beside its record: its figures, its thumbnail, its element. */
-const bytesBeside = 600;
+type PageSizes = Pick<PageData, "L" | "S" | "topK" | "queryOffset">;
 
 /** All heads, one after the other. Each gets its share of the room, and what those before it have left. */
 async function encodeLayers(
   sources: readonly LayerSource[],
-  first: LayerWeights,
-  {
-    sizes,
-    frame,
-    settings,
-  }: {
-    readonly sizes: Pick<PageData, "L" | "S" | "topK" | "queryOffset">;
-    readonly frame: number;
-    readonly settings: PageOptions;
-  },
+  sizes: PageSizes,
+  { room, maxBytes }: { readonly room: number; readonly maxBytes: number },
+  turns: Turns,
 ): Promise<Encoded> {
-  const turns = new Turns(settings.signal);
   const encoder = new HeadEncoder(sizes, turns);
-  const thumbnailBytes = sizeOf(Object.values(thumbnailSize(sizes.L, sizes.S)));
-  const layers: LayerData[] = [];
-  const heads: string[][] = [];
-  const thumbnails: Uint8Array<ArrayBuffer>[] = [];
-  let room = settings.maxBytes - frame;
-  for (const [n, { name, argument, take }] of sources.entries()) {
-    const { data, H } = n === 0 ? first : await take();
-    const encoded: EncodedHead[] = [];
-    room -= byteLength(JSON.stringify(name));
-    for (let head = 0; head < H; head++) {
-      const size = sizes.L * sizes.S;
-      const weights = asFloat32(data.subarray(head * size, (head + 1) * size));
-      const beside = bytesBeside + base64Length(thumbnailBytes);
-      // Layers that are not there yet are taken to have as many heads as this one.
-      const left = H - head + (sources.length - n - 1) * H;
-      const share = room / left - beside;
-      const one = await encoder.encode(weights, share, { name: argument, head }).catch((error) => {
-        throw error instanceof NoRoom
-          ? tooSmall(settings.maxBytes, (error.needed + beside) * left - room)
-          : error;
-      });
-      room -= one.text.length + beside;
-      encoded.push(one);
-    }
-    layers.push({ name, heads: encoded.map(({ facts }) => facts) });
-    heads.push(encoded.map(({ text }) => text));
-    thumbnails.push(...encoded.map(({ thumbnail }) => thumbnail));
+  const encoded: EncodedHead[][] = [];
+  let left = room;
+  for (const [n, source] of sources.entries()) {
+    const heads = await encodeLayer(source, sizes, encoder, {
+      room: left,
+      layers: sources.length - n,
+      maxBytes,
+    });
+    for (const { text } of heads) left -= text.length + bytesBeside(sizes);
+    encoded.push(heads);
+    turns.check();
   }
-  const all = await deflate(new Uint8Array(await new Blob(thumbnails).arrayBuffer()));
-  return { layers, heads, thumbnails: await base64(all, turns) };
+  const thumbnails = await deflate(joined(encoded.flat().map(({ thumbnail }) => thumbnail)));
+  return {
+    layers: encoded.map((heads, n) => ({ name: sources[n]!.name, heads: heads.map(({ facts }) => facts) })),
+    heads: encoded.map((heads) => heads.map(({ text }) => text)),
+    thumbnails: await base64(thumbnails, turns),
+  };
+}
+
+/** The heads of a layer, whose weights nothing holds afterwards: the next one's may take their place. */
+async function encodeLayer(
+  { argument, take }: LayerSource,
+  { L, S }: PageSizes,
+  encoder: HeadEncoder,
+  { room, layers, maxBytes }: { readonly room: number; readonly layers: number; readonly maxBytes: number },
+): Promise<EncodedHead[]> {
+  const { data, H } = await take();
+  const beside = bytesBeside({ L, S });
+  const encoded: EncodedHead[] = [];
+  let left = room;
+  for (let head = 0; head < H; head++) {
+    const weights = asFloat32(data.subarray(head * L * S, (head + 1) * L * S));
+    // Layers that are not there yet are taken to have as many heads as this one.
+    const count = layers * H - head;
+    const one = await encoder
+      .encode(weights, left / count - beside, { name: argument, head })
+      .catch((error) => {
+        throw error instanceof NoRoom ? tooSmall(maxBytes, (error.needed + beside) * count - left) : error;
+      });
+    left -= one.text.length + beside;
+    encoded.push(one);
+  }
+  return encoded;
+}
+
+/** About what a head takes beside its record: its figures, its thumbnail, its element. */
+function bytesBeside({ L, S }: Pick<PageSizes, "L" | "S">): number {
+  return 600 + base64Length(sizeOf(Object.values(thumbnailSize(L, S))));
+}
+
+/** The first layer tells the sizes. It is made once, handed out once, and then gone as the others are. */
+async function peek(
+  sources: readonly LayerSource[],
+  signal: AbortSignal | undefined,
+): Promise<{ readonly sizes: LayerSizes; readonly peeked: readonly LayerSource[] }> {
+  const [first, ...others] = sources as [LayerSource, ...LayerSource[]];
+  let weights: LayerWeights | undefined = await first.take();
+  signal?.throwIfAborted();
+  const { H, L, S } = weights;
+  const take = (): LayerWeights => {
+    const taken = weights!;
+    weights = undefined;
+    return taken;
+  };
+  return { sizes: { H, L, S }, peeked: [{ ...first, take }, ...others] };
 }
 
 /** @param missing what heads that are all like this one would need beyond what there is */

@@ -52,6 +52,11 @@ export function middleOf(n: number, { size, offset }: Side): number {
   return (n + 0.5) * size + offset;
 }
 
+/** The cell at this place of the plot, or the nearest: rounding may put a place at the edge beside it. */
+export function cellAt(place: number, { size, offset, count }: Side): number {
+  return Math.min(count - 1, Math.max(0, Math.floor((place - offset) / size)));
+}
+
 const steps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000];
 
 /** The cells that are labelled: all where there is room, else every second, fifth, tenth. */

@@ -54,12 +54,12 @@ export async function headGrid(model: Model, store: Store, open: Open): Promise<
   const paint = (): void => {
     const { gridPicture, theme } = store.state;
     const colours = palette(isDark(theme));
+    const shareOf = shares(model, gridPicture);
     for (const [layer, { heads }] of layers.entries())
       for (const head of heads.keys()) {
         const picture = pictures.subarray((starts[layer]! + head) * size, (starts[layer]! + head + 1) * size);
-        drawHead(cellAt({ layer, head })!.querySelector("canvas")!, picture, colours, () =>
-          share(model, gridPicture, { layer, head }),
-        );
+        const canvas = cellAt({ layer, head })!.querySelector("canvas")!;
+        drawHead(canvas, picture, colours, shareOf?.(layer, head));
       }
   };
   store.on(["gridPicture", "theme"], paint);
@@ -106,25 +106,28 @@ export function describe(model: Model, { layer, head }: Place): string {
   return `${model.layerName(layer)}, head ${head}: mean entropy ${figure(entropy)} nats, mean distance ${figure(meanDistance)}`;
 }
 
-/** The figure's share of the largest among all heads; NaN has none, thumbnails have `undefined`. */
-function share(model: Model, picture: GridPicture, { layer, head }: Place): number | undefined {
+/** A head's share of the largest figure among all, NaN of NaN; `undefined` where thumbnails are shown. */
+function shares(model: Model, picture: GridPicture): ((layer: number, head: number) => number) | undefined {
   if (picture === "weights") return undefined;
   const name = picture === "entropy" ? "entropy" : "meanDistance";
-  const all = model.data.layers.flatMap(({ heads }) => heads.map((facts) => facts[name] ?? 0));
-  return (model.data.layers[layer]!.heads[head]![name] ?? Number.NaN) / Math.max(...all, 1e-9);
+  const figures = model.data.layers.map(({ heads }) => heads.map((facts) => facts[name] ?? Number.NaN));
+  const largest = figures.flat().reduce((most, figure) => (figure > most ? figure : most), 1e-9);
+  return (layer, head) => {
+    const figure = figures[layer]![head]!;
+    return figure < 0 ? 0 : figure / largest;
+  };
 }
 
 function drawHead(
   canvas: HTMLCanvasElement,
   picture: Uint8Array,
   colours: Palette,
-  share: () => number | undefined,
+  share: number | undefined,
 ): void {
   const context = canvas.getContext("2d")!;
   const { width, height } = canvas;
-  const one = share();
-  if (one !== undefined) {
-    context.fillStyle = cssColour(colours, one);
+  if (share !== undefined) {
+    context.fillStyle = cssColour(colours, share);
     context.fillRect(0, 0, width, height);
     return;
   }

@@ -3,7 +3,7 @@ import { select } from "d3-selection";
 import { type D3ZoomEvent, type ZoomTransform, zoom, zoomIdentity } from "d3-zoom";
 import { isDark, onSystemTheme, paint, palette } from "./colours.ts";
 import { make, oncePerFrame } from "./dom.ts";
-import { type Frame, frameFor } from "./geometry.ts";
+import { cellAt, type Frame, frameFor } from "./geometry.ts";
 import { listenToKeys, type MapActions } from "./heat-map-keys.ts";
 import { Overlay, type View } from "./heat-map-overlay.ts";
 import type { Model } from "./model.ts";
@@ -131,14 +131,12 @@ export class HeatMap {
 
   /** The cell below the pointer; beside the plot, the row or column of the label. */
   #cellAt(event: MouseEvent): Cell | undefined {
-    const { L, S } = this.#model.data;
     const { width, height } = this.#frame;
     const { cell } = this.#store.state;
+    const { rows, keys } = this.#view();
     const { x, y } = this.#inPlot(event);
     if (x > width || y > height || (x < 0 && y < 0)) return undefined;
-    const key = x < 0 ? cell.key : Math.floor((this.#transform.invertX(x) / width) * S);
-    const row = y < 0 ? cell.row : Math.floor((this.#transform.invertY(y) / height) * L);
-    return { row: Math.min(L - 1, row), key: Math.min(S - 1, key) };
+    return { row: y < 0 ? cell.row : cellAt(y, rows), key: x < 0 ? cell.key : cellAt(x, keys) };
   }
 
   #resize(): void {

@@ -86,6 +86,7 @@ export class Head {
     const exact = levels === null ? cell : this.#exact(row).get(key);
     if (levels === null || exact !== undefined) return { value: exact!, bounds: [exact!, exact!] };
     const range = this.#range(row);
+    // Where there was room for more exact weights, `most` is 0, and all others are.
     return { value: weightOf(cell, levels, range), bounds: boundsOf(cell, levels, range) };
   }
 
@@ -135,7 +136,10 @@ function textOf(id: string): string {
 }
 
 async function inflate(base64: string): Promise<ArrayBuffer> {
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const characters = atob(base64);
+  // A loop over numbers: Uint8Array.from goes through a string ten times as slowly.
+  const bytes = new Uint8Array(characters.length);
+  for (let n = 0; n < bytes.length; n++) bytes[n] = characters.charCodeAt(n);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   return new Response(stream).arrayBuffer();
 }

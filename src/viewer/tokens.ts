@@ -144,7 +144,7 @@ function title(text: string): HTMLElement {
 
 /** Tokens one behind the other, as in a text, with its line breaks. */
 function flow(labels: Labels, count: number, name: string): HTMLElement {
-  const list = make("div", { class: "flow", "aria-label": name });
+  const list = make("div", { class: "flow", role: "group", "aria-label": name });
   for (let n = 0; n < count; n++) {
     const title = labels.isLong(n) ? labels.short(n) : undefined;
     const token = make("bdi", {}, labels.brief(n));

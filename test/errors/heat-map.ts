@@ -13,7 +13,7 @@ const shapes: readonly (readonly [readonly number[], string])[] = [
 
 const options: readonly (readonly [object, Code, string])[] = [
   [{ tokens: ["a"] }, "ERR_SHAPE", '"tokens" expected L=2 strings, got 1'],
-  [{ keyTokens: [1] }, "ERR_OPTION", '"keyTokens" expected an array of strings, got an Array'],
+  [{ keyTokens: [1] }, "ERR_OPTION", '"keyTokens" expected strings, got 1 in place 0'],
   [{ axes: ["query"] }, "ERR_SHAPE", '"axes" expected 2 strings, got 1'],
   [{ heads: ["a"] }, "ERR_OPTION", '"heads" expected weights [H, L, S]'],
   [{ title: 1 }, "ERR_OPTION", '"title" expected a string, got 1'],

@@ -91,8 +91,8 @@ describe("attentionRollout", () => {
     const refuse = (layers: unknown, message: string, options?: object) => {
       expect(() => attentionRolloutSync(layers as FloatTensor[], options)).toThrow(message);
     };
-    refuse([], '"layers" expected an array of at least one tensor');
-    refuse(a, '"layers" expected an array of at least one tensor');
+    refuse([], '"layers" expected at least one tensor, got none');
+    refuse(a, '"layers" expected an array, got an object');
     refuse(new Array(2 ** 32 - 1), '"layers[0]" expected a tensor { data, shape }, got undefined');
     refuse(new Proxy([a], { get: () => Symbol("no") }), '"layers" cannot be read');
     refuse([a, b], '"layers[1]" expected shape [H, L=5, L] as the first layer, got [2, 6, 6]');

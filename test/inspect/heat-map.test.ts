@@ -265,6 +265,18 @@ describe("texts", () => {
   });
 });
 
+describe("lists of any length", () => {
+  const endless = new Array(2 ** 32 - 1);
+
+  it.each([
+    [{ tokens: endless }, '"tokens" expected L=2 strings, got 4294967295'],
+    [{ axes: endless }, '"axes" expected 2 strings, got 4294967295'],
+    [{ colors: endless }, '"colors" expected colours like "#1f77b4", got undefined'],
+  ])("are refused before they are gone through: %#", (options, message) => {
+    expect(() => toSvg(tensor([1, 0, 0, 1], [2, 2]), options as SvgOptions)).toThrow(message);
+  });
+});
+
 describe("many cells", () => {
   const size = 512;
   const weights = Float32Array.from({ length: size * size }, (_, n) =>

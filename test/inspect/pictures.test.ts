@@ -103,7 +103,13 @@ describe("knockOutMask", () => {
     expect(() => knockOutMask([null as never], sizes)).toThrow('"edges" expected an object, got null');
     expect(() => knockOutMask([{ row: 1 } as never], sizes)).toThrow('"row" is no option here');
     expect(() => knockOutMask([{ key: -1 }], sizes)).toThrow('"key" of an edge');
-    expect(() => knockOutMask([{ key: 1, head: 1 }], { L: 4, S: 5 })).toThrow('"head" of an edge');
+    expect(() => knockOutMask([{ key: 1, head: 1 }], { H: 1, L: 4, S: 5 })).toThrow('"head" of an edge');
+    // With H taken for 1 these would cut all heads, or all entries.
+    expect(() => knockOutMask([{ key: 1, head: 0 }], { L: 4, S: 5 })).toThrow(
+      '"sizes.H" expected a whole number, as an edge names the head 0, got undefined',
+    );
+    expect(() => knockOutMask([{ key: 1, entry: 0 }], { L: 4, S: 5 })).toThrow('"sizes.B" expected');
+    expect(knockOutMask([{ key: 1, entry: 0 }], { B: 2, L: 4, S: 5 }).shape).toEqual([2, 1, 4, 5]);
     expect(() => knockOutMask([{ head: 1 }], sizes)).toThrow("a query, a key or both");
   });
 });
@@ -171,8 +177,27 @@ describe("bertViz", () => {
     refuse([{ layers: [], leftText: text }], '"views" expected at least one with a layer');
     refuse([{ layers: [weights(1, 2, 3)], leftText: text }], '"layers" expected shape [H, L=2, S=2]');
     refuse([{ layers: [weights(1, 2, 2), weights(2, 2, 2)], leftText: text }], "as many layers and heads");
-    expect(() => bertViz([{ layers: [weights(1, 2, 2)], leftText: text }], { digits: 12 })).toThrow(
-      '"digits"',
-    );
+    const hole = new Array(2 ** 32 - 1);
+    refuse(hole, '"views" expected an object, got undefined');
+    refuse(null as never, '"views" expected an array, got null');
+    refuse([{ layers: [], leftText: text, righttext: text } as never], '"righttext" is no option here');
+    refuse([{ layers: hole, leftText: text }], '"layers" expected a tensor { data, shape }, got undefined');
+    refuse([{ layers: 3 as never, leftText: text }], '"layers" expected an array, got 3');
+    refuse([{ layers: [], leftText: hole }], '"leftText" expected at most 65535 strings, got 4294967295');
+    refuse([{ layers: [], leftText: ["a", 1 as never] }], '"leftText" expected strings, got 1 in place 1');
+    refuse([{ layers: [], leftText: text, rightText: "ab" as never }], '"rightText" expected an array');
+    refuse([{ layers: [], leftText: text, name: 3 as never }], '"name" expected a string, got 3');
+  });
+
+  it("refuses options that it does not know", () => {
+    const views = [{ layers: [weights(1, 2, 2)], leftText: ["a", "b"] }];
+    const refuse = (options: object | null, message: string) =>
+      expect(() => bertViz(views, options as never)).toThrow(message);
+    refuse({ digits: 12 }, '"digits" expected at most 9, got 12');
+    refuse({ digits: 0 }, '"digits" expected a whole number of at least 1, got 0');
+    refuse({ rootDivId: 1 }, '"rootDivId" expected a string, got 1');
+    refuse({ displayMode: "sepia" }, '"displayMode" expected one of "light", "dark", got "sepia"');
+    refuse({ digit: 3 }, '"digit" is no option here (did you mean "digits"?)');
+    refuse(null, '"options" expected an object, got null');
   });
 });

@@ -1,4 +1,7 @@
 /** Pages: what stands in them, against the weights that they were made of. */
+import { setImmediate as immediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { type AttentionError, type TensorLike, tensor } from "wasm-attention";
 import { type AttentionLayer, type HtmlOptions, toHtml } from "wasm-attention/inspect";
@@ -125,6 +128,25 @@ describe("what a page holds", () => {
     expect(html).toBe(eager);
     expect(dataOf(html).layers.map(({ name }) => name)).toEqual(["block 0", "block 1", "block 2"]);
   });
+
+  it("layers that are gone when the next one is made", async () => {
+    setFlagsFromString("--expose-gc");
+    const collect = runInNewContext("gc") as () => void;
+    const made: WeakRef<ArrayBufferLike>[] = [];
+    const there: number[] = [];
+    const lazy = [0, 1, 2, 3].map((n) => ({
+      weights: async () => {
+        await immediate();
+        collect();
+        there.push(made.filter((layer) => layer.deref() !== undefined).length);
+        const weights = madeWeights([2, 64, 64], { seed: n });
+        made.push(new WeakRef(weights.data.buffer));
+        return weights;
+      },
+    }));
+    await toHtml(lazy);
+    expect(there).toEqual([0, 0, 0, 0]);
+  });
 });
 
 describe("levels", () => {
@@ -137,6 +159,15 @@ describe("levels", () => {
       unpackDigits(packed, values, again);
       expect(again).toEqual(digits);
     }
+  });
+
+  it("leave room for names, however they are written", async () => {
+    const weights = madeWeights([1, 128, 128], { only: ["diffuse"] });
+    const layers = [0, 1].map((n) => ({ weights, name: `${n}${"<".repeat(20_000)}` }));
+    const html = await toHtml(layers, { maxBytes: 360_000 });
+    expect(Buffer.byteLength(html)).toBeLessThanOrEqual(360_000);
+    const [first, last] = [0, 1].map((layer) => readHead(html, layer, 0).facts.levels);
+    expect(last! / first!).toBeGreaterThan(0.5);
   });
 
   it("are as many as there is room for", async () => {
@@ -284,6 +315,18 @@ describe("what does not fit", () => {
     [with_({ tokens: ["a", 2, "c"] }), "ERR_OPTION", '"tokens" expected strings, got 2 in place 1'],
     [with_({ tokens: "abc" }), "ERR_OPTION", '"tokens" expected an array of strings, got "abc"'],
     [with_({ title: 3 }), "ERR_OPTION", '"title" expected a string, got 3'],
+    [
+      with_({ tokens: new Array(2 ** 32 - 1) }),
+      "ERR_OPTION",
+      '"tokens" expected at most 65535 strings, got 4294967295',
+    ],
+    [[new Array(2 ** 32 - 1)], "ERR_OPTION", '"layers[0]" expected a tensor or { weights, name? }, got undefined'],
+    [
+      with_({ queryOffset: 2 ** 31 }),
+      "ERR_OPTION",
+      '"queryOffset" expected -1073741824 to 1073741824 where distances are measured, got 2147483648',
+    ],
+    [with_({ maxBytes: 1e9 }), "ERR_OPTION", '"maxBytes" expected at most 500000000, got 1000000000'],
     [with_({ batch: 1 }), "ERR_OPTION", '"batch" expected less than B=1 of "layers.weights", got 1'],
     [with_({ batch: 0.5 }), "ERR_OPTION", '"batch" expected a whole number of at least 0, got 0.5'],
     [
@@ -323,6 +366,18 @@ describe("what does not fit", () => {
     const error = await toHtml(all, { maxBytes: 1 }).catch((error) => error);
     const maxBytes = Number(/expected some (\d+)/.exec(error.message)![1]);
     expect(Buffer.byteLength(await toHtml(all, { maxBytes }))).toBeLessThanOrEqual(maxBytes);
+  });
+
+  it("ends on an abort while the only layer is made", async () => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const late: AttentionLayer = {
+      weights: async () => {
+        controller.abort(reason);
+        return weights;
+      },
+    };
+    await expect(toHtml(late, { signal: controller.signal })).rejects.toBe(reason);
   });
 
   it("ends on an abort, also between heads", async () => {

@@ -14,26 +14,18 @@ const withoutBlocks = (text: string): string => text.replaceAll(/^```[\s\S]*?^``
 const proseOf = (file: string): string =>
   withoutBlocks(readFileSync(file, "utf8")).replaceAll(/`[^`\n]*`/g, (code) => code.replaceAll("]", " "));
 
-/** Headings that GitHub and the site (VitePress) call the same; to others no link can lead in both. */
+/** Headings as GitHub calls them, and the site with it. */
 function anchorsOf(file: string): Set<string> {
-  const text = withoutBlocks(readFileSync(file, "utf8"));
-  const headings = [...text.matchAll(/^#+ (.*)$/gm)].map(([, heading]) => heading!);
-  return new Set(headings.map(onGitHub).filter((anchor, n) => anchor === onSite(headings[n]!)));
+  const headings = withoutBlocks(readFileSync(file, "utf8")).matchAll(/^#+ (.*)$/gm);
+  return new Set(Array.from(headings, ([, heading]) => anchorOf(heading!)));
 }
 
-const onGitHub = (heading: string): string =>
+const anchorOf = (heading: string): string =>
   heading
     .toLowerCase()
     .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
     .trim()
     .replaceAll(/\s/g, "-");
-
-const onSite = (heading: string): string =>
-  heading
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N}]+/gu, "-")
-    .replaceAll(/^-|-$/g, "")
-    .replace(/^\d/, "_$&");
 
 describe.each(pages)("docs/%s", (name) => {
   const file = join(folder, name);

@@ -62,6 +62,13 @@ describe.skipIf(noBrowser !== undefined)(`a page${noBrowser ? `: skipped, ${noBr
     await page.close();
   });
 
+  it("says 0, and nothing of rounding, where all weights of a row are exact", async () => {
+    expect(dataOf(html).topK).toBeGreaterThan(4);
+    const page = await pages.open(html, { hash: "#layer=0&head=0&query=3&key=9" });
+    expect(await textOf(page, "#readout-weight")).toBe("0");
+    await page.close();
+  });
+
   it("lists a row's largest weights, which are exact", async () => {
     const page = await pages.open(html, { hash: "#layer=2&head=0&query=9&key=3" });
     const { topK } = dataOf(html);

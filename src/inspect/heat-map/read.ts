@@ -2,7 +2,9 @@
 import { describe } from "../../describe.ts";
 import { AttentionError } from "../../errors.ts";
 import { shapeError } from "../../tensor.ts";
+import { isArray } from "../../typed-array.ts";
 import { type FloatTensor, float32or64, readFloats } from "../../validate/floats.ts";
+import { readEach } from "../../validate/lists.ts";
 import {
   checkChoice,
   checkFlag,
@@ -11,6 +13,7 @@ import {
   checkWhole,
   readOptions,
 } from "../../validate/options.ts";
+import { checkText, checkTexts } from "../../validate/texts.ts";
 import { type ColourMap, colourMaps, fromHex, type Rgb, stopsOf } from "./colour-maps.ts";
 import { optionNames, type SvgOptions } from "./options.ts";
 
@@ -104,12 +107,10 @@ function readTexts(
     n: number,
   ) => {
     const texts = options[name];
-    return texts === undefined ? undefined : checkTexts(name, texts, length, n);
+    return texts === undefined ? undefined : takeTexts(name, texts, length, n);
   };
   for (const name of ["title", "description"] as const) {
-    const text: unknown = options[name];
-    if (text !== undefined && typeof text !== "string")
-      throw new AttentionError("ERR_OPTION", `"${name}" expected a string, got ${describe(text)}`);
+    if (options[name] !== undefined) checkText(name, options[name]);
   }
   const own = { rows: list("queryTokens", "L", L), columns: list("keyTokens", "S", S) };
   const heads = shape.length === 3 ? (list("heads", "H", shape[0]!) ?? numbered(shape[0]!)) : undefined;
@@ -125,14 +126,14 @@ function readTexts(
   };
 }
 
-function checkTexts(name: string, texts: unknown, length: string, n: number): readonly string[] {
-  if (!Array.isArray(texts) || texts.some((text) => typeof text !== "string"))
-    throw new AttentionError("ERR_OPTION", `"${name}" expected an array of strings, got ${describe(texts)}`);
-  if (texts.length !== n)
+/** So many texts. */
+function takeTexts(name: string, texts: unknown, length: string, n: number): readonly string[] {
+  if (isArray(texts) && texts.length !== n)
     throw new AttentionError(
       "ERR_SHAPE",
       `"${name}" expected ${length === String(n) ? n : `${length}=${n}`} strings, got ${texts.length}`,
     );
+  checkTexts(name, texts, n);
   return texts;
 }
 
@@ -148,11 +149,11 @@ function usualColumns(H: number): number {
 }
 
 function readColours(colors: SvgOptions["colors"] = "viridis"): readonly Rgb[] {
-  if (!Array.isArray(colors)) {
+  if (!isArray(colors)) {
     checkChoice("colors", colors, colourMaps);
     return stopsOf(colors as ColourMap);
   }
-  const stops = colors.map((text: unknown) => {
+  const stops = readEach("colors", colors, (text) => {
     const colour = typeof text === "string" ? fromHex(text) : undefined;
     if (colour !== undefined) return colour;
     throw new AttentionError("ERR_OPTION", `"colors" expected colours like "#1f77b4", got ${describe(text)}`);
@@ -169,7 +170,7 @@ function readDomain(
   if (domain === undefined) return undefined;
   if (per !== "all")
     throw new AttentionError("ERR_OPTION", `"domain" expected "per" to be "all", got "${per}"`);
-  const [low, high] = Array.isArray(domain) && domain.length === 2 ? (domain as unknown[]) : [];
+  const [low, high]: readonly unknown[] = isArray(domain) && domain.length === 2 ? domain : [];
   checkNumber("domain", low);
   checkNumber("domain", high);
   if ((low as number) >= (high as number))

@@ -4,8 +4,9 @@ import { shapeError } from "../../tensor.ts";
 import { unreadable } from "../../tensor-like.ts";
 import { isArray } from "../../typed-array.ts";
 import { type FloatTensor, float32or64, readFloats } from "../../validate/floats.ts";
+import { readEach } from "../../validate/lists.ts";
 import { readOptions } from "../../validate/options.ts";
-import type { PageOptions } from "./options.ts";
+import { MOST_TOKENS, type PageOptions } from "./options.ts";
 
 /** A layer's weights, as `toHtml` takes them. */
 export interface AttentionLayer {
@@ -23,12 +24,15 @@ export type LayerLike = AttentionLayer | FloatTensor;
 
 const names: ReadonlySet<string> = new Set(["name", "weights"]);
 
-/** One layer of checked sizes: `data` is `[H, L, S]`. */
-export interface LayerWeights {
-  readonly data: Float32Array | Float64Array;
+export interface LayerSizes {
   readonly H: number;
   readonly L: number;
   readonly S: number;
+}
+
+/** One layer of checked sizes: `data` is `[H, L, S]`. */
+export interface LayerWeights extends LayerSizes {
+  readonly data: Float32Array | Float64Array;
 }
 
 /** A layer that may not be there yet. */
@@ -39,26 +43,23 @@ export interface LayerSource {
   readonly take: () => LayerWeights | Promise<LayerWeights>;
 }
 
-/** Keys of a row are stored as 16-bit numbers; and no screen has as many places. */
-const mostTokens = 65_535;
-
 /**
  * Reads layers, those that are there at once and others when they are taken.
  *
  * @throws AttentionError `ERR_SHAPE`, `ERR_DTYPE`, `ERR_OPTION` for what is no list of layers, or does not fit its tokens
  */
 export function readLayers(layers: LayerLike | readonly LayerLike[], options: PageOptions): LayerSource[] {
-  const list = isArray(layers) ? (layers as readonly LayerLike[]) : [layers as LayerLike];
-  if (list.length === 0)
-    throw new AttentionError("ERR_OPTION", '"layers" expected at least one layer, got none');
-  let first: LayerWeights | undefined;
+  const isList = isArray(layers);
+  let first: LayerSizes | undefined;
   const check = (argument: string, tensor: unknown): LayerWeights => {
     const weights = readWeights(argument, tensor, options, first);
-    first ??= weights;
+    // Sizes alone: the weights may be gone when the next layer is made.
+    first ??= { H: weights.H, L: weights.L, S: weights.S };
     return weights;
   };
-  return Array.from(list, (layer, n) => {
-    const of = isArray(layers) ? `layers[${n}]` : "layers";
+  const list = isList ? (layers as readonly LayerLike[]) : [layers as LayerLike];
+  const read = readEach("layers", list, (layer, n) => {
+    const of = isList ? `layers[${n}]` : "layers";
     const argument = isTensor(layer, of) ? of : `${of}.weights`;
     const { name = null, weights } =
       argument === of ? { weights: layer as FloatTensor } : readLayer(layer, of);
@@ -67,6 +68,8 @@ export function readLayers(layers: LayerLike | readonly LayerLike[], options: Pa
     const read = check(argument, weights);
     return { name, argument, take: () => read };
   });
+  if (read.length > 0) return read;
+  throw new AttentionError("ERR_OPTION", '"layers" expected at least one layer, got none');
 }
 
 /** Whether these are weights themselves. */
@@ -94,14 +97,14 @@ function readWeights(
   argument: string,
   tensor: unknown,
   { batch, queryTokens, keyTokens }: PageOptions,
-  first: LayerWeights | undefined,
+  first: LayerSizes | undefined,
 ): LayerWeights {
   const { data, shape } = readFloats(argument, tensor, float32or64);
   const [S, L, H, B] = [...shape].reverse().concat(1, 1);
   if (shape.length < 2 || shape.length > 4)
     throw shapeError(argument, "shape [H, L, S], [B, H, L, S] or [L, S]", shape);
-  if (!(B! > 0 && H! > 0 && L! > 0 && S! > 0) || L! > mostTokens || S! > mostTokens)
-    throw shapeError(argument, `sizes from 1 on, and L and S up to ${mostTokens}`, shape);
+  if (!(B! > 0 && H! > 0 && L! > 0 && S! > 0) || L! > MOST_TOKENS || S! > MOST_TOKENS)
+    throw shapeError(argument, `sizes from 1 on, and L and S up to ${MOST_TOKENS}`, shape);
   if (batch >= B!)
     throw new AttentionError(
       "ERR_OPTION",

@@ -1,7 +1,12 @@
-import { describe } from "../../describe.ts";
 import { AttentionError } from "../../errors.ts";
-import { isArray } from "../../typed-array.ts";
-import { checkWhole, readOptions } from "../../validate/options.ts";
+import { checkMost, checkWhole, readOptions } from "../../validate/options.ts";
+import { checkDistances } from "../../validate/statistics.ts";
+import { checkText, checkTexts } from "../../validate/texts.ts";
+
+/** Keys of a row are stored as 16-bit numbers; and no screen has as many places. */
+export const MOST_TOKENS = 65_535;
+/** A string of V8 holds 2^29 characters less some. */
+const largestPage = 500_000_000;
 
 /** Options of `toHtml`. */
 export interface HtmlOptions {
@@ -19,7 +24,10 @@ export interface HtmlOptions {
   readonly batch?: number | undefined;
   /** Position of query 0 among the keys, from which distances are measured. Default 0. */
   readonly queryOffset?: number | undefined;
-  /** The largest size of the page in bytes. Weights are exact where they fit it, else rounded as far as it takes. Default 14,000,000. */
+  /**
+   * The largest size of the page in bytes, at most 500,000,000. Weights are exact where they fit it, else rounded as far as it
+   * takes. Default 14,000,000.
+   */
   readonly maxBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -55,13 +63,15 @@ export function readPageOptions(given: HtmlOptions): PageOptions {
   const { batch = 0, queryOffset = 0, maxBytes = 14_000_000 } = options;
   if (tokens !== undefined && (queryTokens ?? keyTokens) !== undefined)
     throw new AttentionError("ERR_OPTION", '"tokens" and "queryTokens" or "keyTokens" exclude each other');
-  for (const [name, list] of Object.entries({ tokens, queryTokens, keyTokens })) checkTexts(name, list);
+  for (const [name, list] of Object.entries({ tokens, queryTokens, keyTokens }))
+    if (list !== undefined) checkTexts(name, list, MOST_TOKENS);
   for (const [name, text] of Object.entries({ title, description }))
-    if (text !== undefined && typeof text !== "string")
-      throw new AttentionError("ERR_OPTION", `"${name}" expected a string, got ${describe(text)}`);
+    if (text !== undefined) checkText(name, text);
   checkWhole("batch", batch);
   checkWhole("queryOffset", queryOffset, -Infinity);
+  checkDistances([queryOffset]);
   checkWhole("maxBytes", maxBytes, 1);
+  checkMost("maxBytes", maxBytes, largestPage);
   return {
     queryTokens: tokens ?? queryTokens,
     keyTokens: tokens ?? keyTokens,
@@ -72,16 +82,4 @@ export function readPageOptions(given: HtmlOptions): PageOptions {
     maxBytes,
     signal,
   };
-}
-
-function checkTexts(name: string, list: unknown): void {
-  if (list === undefined) return;
-  if (!isArray(list))
-    throw new AttentionError("ERR_OPTION", `"${name}" expected an array of strings, got ${describe(list)}`);
-  const wrong = list.findIndex((token) => typeof token !== "string");
-  if (wrong >= 0)
-    throw new AttentionError(
-      "ERR_OPTION",
-      `"${name}" expected strings, got ${describe(list[wrong])} in place ${wrong}`,
-    );
 }

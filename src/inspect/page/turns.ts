@@ -17,9 +17,14 @@ export class Turns {
     return performance.now() - this.#begun < slice ? undefined : this.#turn();
   }
 
+  /** Ends on an abort, here and now. */
+  check(): void {
+    this.#signal?.throwIfAborted();
+  }
+
   async #turn(): Promise<void> {
     await nextTurn();
-    this.#signal?.throwIfAborted();
+    this.check();
     this.#begun = performance.now();
   }
 }
