@@ -320,7 +320,11 @@ describe("what does not fit", () => {
       "ERR_OPTION",
       '"tokens" expected at most 65535 strings, got 4294967295',
     ],
-    [[new Array(2 ** 32 - 1)], "ERR_OPTION", '"layers[0]" expected a tensor or { weights, name? }, got undefined'],
+    [
+      [new Array(2 ** 32 - 1)],
+      "ERR_OPTION",
+      '"layers[0]" expected a tensor or { weights, name? }, got undefined',
+    ],
     [
       with_({ queryOffset: 2 ** 31 }),
       "ERR_OPTION",
