@@ -24,6 +24,8 @@ export default defineConfig({
   test: {
     // A process a file: engines start worker threads, and an idle one must not keep anything alive.
     pool: "forks",
+    // vitest leaves a core free, which on two would be half of the time: no test judges by the clock.
+    maxWorkers: "100%",
     testTimeout: checked ? 300_000 : 60_000,
     hookTimeout: 60_000,
     reporters: ["default"],
